@@ -26,7 +26,7 @@ def connectors(folder: Path | None = None) -> dict[str, Connector]:
     built-in connector of that name. Raises BadMappingError.
     """
     custom = () if folder is None else _mapped(folder)
-    built_in = (*_own(), *_mapped(Path(__file__).parent))
+    built_in = (*_own(), *_mapped(Path(__file__).parent, trusted=True))
     by_name = {source.name: source for source in (*built_in, *_installed(), *custom)}
     of_apps = verbs_of_apps(by_name.values())
     return {name: source if source.verb else replace(source, verb=of_apps) for name, source in sorted(by_name.items())}
@@ -51,14 +51,14 @@ def _own() -> Iterator[Connector]:
         yield replace(source, verb=VerbTable(tomllib.loads(verbs.read_text("utf-8")))) if verbs.exists() else source
 
 
-def _mapped(folder: Path) -> Iterator[Connector]:
+def _mapped(folder: Path, *, trusted: bool = False) -> Iterator[Connector]:
     """The connectors of mapping files, each named after its file."""
     for file in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadMappingError(f"{file}: cannot be read: {error}") from None
-        yield connector(text, name=file.stem, origin=str(file))
+        yield connector(text, name=file.stem, origin=str(file), trusted=trusted)
 
 
 def _installed() -> Iterator[Connector]:

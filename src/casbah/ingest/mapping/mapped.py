@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from casbah.errors import BadMappingError
@@ -46,11 +46,15 @@ _CATEGORY = "EVENT_CATEGORY_"
 _BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
 
 
-def connector(text: str, *, name: str, origin: str) -> Connector:
-    """The connector that a mapping file describes. Raises BadMappingError."""
+def connector(text: str, *, name: str, origin: str, trusted: bool = False) -> Connector:
+    """The connector that a mapping file describes. A `trusted` file has no errors in what only its events need, which is read
+    when the first one comes: most commands load all sources and read no events. Raises BadMappingError.
+    """
     file = read_file(text, origin)
+    mapped = cache(partial(Mapped, file))
     try:
-        mapped = Mapped(file)
+        if not trusted:
+            mapped()
         recognition = Recognition(file.recognise)
         verbs = VerbTable(file.verbs)
     except (BadPathError, BadMappingError) as error:
@@ -60,7 +64,7 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         title=file.title,
         recognises=recognition,
         marks=recognition.marks,
-        drafts=mapped.drafts,
+        drafts=lambda event: mapped().drafts(event),
         wrapper=file.wrapper,
         examples=tuple(file.examples),
         documents=tuple(file.documents),

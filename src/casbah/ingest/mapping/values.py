@@ -14,20 +14,28 @@ _IF = " ? "
 _COMPARED = re.compile(r"""(?P<path>(?:[^=!\["]|"[^"]*"|\[[^\]]*\])+)(?P<sign>!?=)(?P<glob>.*)""", re.DOTALL)
 _MAX_TEXT = 4_000
 _MAX_DIGITS = 100
+_NOTHING = r"(?!)"
+"""The pattern that matches no text."""
 
 
 class Globs:
-    """Patterns with `*` and `?`, ignoring case."""
+    """Patterns with `*` and `?`, ignoring case. Compiled when first used: most commands read no events."""
 
-    __slots__ = ("_pattern",)
+    __slots__ = ("_pattern", "_patterns")
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        joined = "|".join(translate(pattern) for pattern in patterns)
-        self._pattern = re.compile(joined, re.IGNORECASE) if patterns else None
+        self._patterns = tuple(patterns)
+        self._pattern: re.Pattern[str] | None = None
 
     def match(self, text: str) -> bool:
         """Whether a pattern matches the whole text."""
-        return self._pattern is not None and self._pattern.match(text) is not None
+        pattern = self._pattern or self._compiled()
+        return pattern.match(text) is not None
+
+    def _compiled(self) -> re.Pattern[str]:
+        joined = "|".join(map(translate, self._patterns)) or _NOTHING
+        self._pattern = re.compile(joined, re.IGNORECASE)
+        return self._pattern
 
 
 @dataclass(frozen=True, slots=True)
