@@ -11,8 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from casbah.testing.server import Server, casbah_server
+from command_line import app
 from making import record
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -145,3 +147,47 @@ def test_a_file_that_cannot_be_used(mode: int, content: str, says: str, run: Run
     known(tmp_path).write_text(content)
     known(tmp_path).chmod(mode)
     assert says in run("list", code=1).stderr
+
+
+def test_a_server_is_managed_from_another_machine(run: Run, tmp_path: Path) -> None:
+    with casbah_server() as server:
+        server.add(record(n) for n in range(3))
+        run("login", server.url, "--name", "work", stdin=server.token)
+        made = json.loads(run("token", "create", "reader", "--scopes", "Investigation.read", "--json").stdout)
+        assert made["tenant"] == "default"
+        assert {row["name"] for row in json.loads(run("token", "list", "--json").stdout)} >= {"reader"}
+        assert "revoked reader" in run("token", "revoke", "reader", "--url", "work").stdout
+        assert "added Office" in run("ranges", "add", "Office", "192.0.2.0/24", "--category", "corporate").stdout
+        assert [row["name"] for row in json.loads(run("ranges", "list", "--json").stdout)] == ["Office"]
+        assert "activities changed" in run("enrich", "--again").stdout
+        assert "use --again" in run("enrich", code=2).stderr
+        assert "added old" in run("retention", "add", "old", "--days", "400", "--everything").stdout
+        assert "old" in run("retention", "list").stdout
+        assert run("rejects", "list", "--json").stdout
+        assert run("session", "list", "--json").stdout == "[]\n"
+        assert "no transparency log" in run("log", "keys", code=1).stderr
+        assert "no transparency log" in run("prove", "activity-1", code=1).stderr
+        assert len(run("list", "by:app").stdout.splitlines()) > 1
+        deleted = run("delete", "--filter", "activity.id eq activity-1", "--yes", "--json").stdout
+        assert json.loads(deleted)["deleted"] == 1
+        assert not (tmp_path / "data").exists()
+
+
+ON_THIS_MACHINE = {
+    "serve, demo, settings, doctor, health, completion, login, logout, servers": "about this machine",
+    "ingest, pull": "read files and settings of this machine; other machines send to the API (docs/openapi.md)",
+    "sources, check, compare, reconcile": "compare or show what they are given",
+    "copy, migrate, verify, salvage, backup make, backup list, backup verify, backup restore": "read and write a store's files",
+    "push status, push replay": "the outbox is in the store's folder",
+    "log rotate": "the keys are in the store's folder",
+}
+"""Commands without --url, and why."""
+
+
+def test_every_other_command_takes_url() -> None:
+    without = set()
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        leaves = [(name, command)] if inner is None else [(f"{name} {key}", leaf) for key, leaf in inner.items()]
+        without |= {full for full, leaf in leaves if "--url" not in {opt for p in leaf.params for opt in p.opts}}
+    assert without == {name for names in ON_THIS_MACHINE for name in names.split(", ")}

@@ -21,6 +21,7 @@ from casbah.cli.answer import Records
 from casbah.cli.connection import Api, connected
 from casbah.cli.counts import show_groups
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 
 _PATH = "/api/v1/activities"
 _SEARCH = "/api/ext/v1/search"
@@ -211,7 +212,7 @@ def _show_table(records: list[bytes], total: int, *, skip: int) -> None:
 def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
     """A table with one line per activity. A narrow terminal gets only the most important columns."""
     shown = [column for column in _COLUMNS if column.from_width <= width]
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table = listing(expand=True)
     for column in shown:
         table.add_column(column.title, no_wrap=True, overflow="ellipsis", ratio=column.share, min_width=column.minimum)
     for record in records:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
@@ -18,7 +17,7 @@ from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.migrate import migrate_first
 from casbah.cli.progress import progress_of
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 from casbah.errors import BackupError
 from casbah.operations.backup import archive
 from casbah.operations.backup.archive import Backup
@@ -81,7 +80,7 @@ def list_backups(place: Where, *, endpoint: Endpoint = None, as_json: options.As
     for backup in backups:
         moment = datetime.fromtimestamp(backup.created / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         table.add_row(backup.name, moment, f"{sum(backup.totals.values()):,}", f"{backup.size:,}")
-    Console().print(table)
+    show(table, least=("made",))
 
 
 @app.command()

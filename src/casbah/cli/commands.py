@@ -55,7 +55,7 @@ GROUPS = {
         "salvage":    Row("salvage.salvage",           "Copy everything that checks out of a damaged store to a new one, and report what is lost."),
     },
     "Sign in to a server": {
-        "login":      Row("login.login",               "Save a token for a server; commands that read activities then ask that server."),
+        "login":      Row("login.login",               "Save a token for a server; other commands then ask that server."),
         "logout":     Row("login.logout",              "Forget the token of a server."),
         "servers":    Row("login.servers",             "List the servers of `casbah login`, or choose the one that commands ask."),
     },

@@ -7,6 +7,7 @@ key to the store's `server.json`, which only the store's owner can read.
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from casbah import settings
 from casbah.activity.tenant import TenantId
 from casbah.cli import server_file
 from casbah.cli.profiles import Server
-from casbah.errors import ServerRefusedError
+from casbah.errors import ServerRefusedError, nearest
 from casbah.identity.grants import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.local_tls import trusted
 from casbah.settings import Settings
@@ -28,6 +29,8 @@ _OK = 400
 _DOTS_OF_JWT = 2
 _SECONDS = 600.0
 _SECONDS_TO_CONNECT = 2.0
+_TENANTS = "tenants"
+"""The folder of a store that has one per tenant."""
 _PROBE = "/api/v1/activities/metadata/"
 
 
@@ -65,6 +68,7 @@ def connected(target: Settings | Server, *, tenant: str) -> Iterator[Api]:
         with _remote(target, tenant) as api:
             yield api
         return
+    _suggest_tenant(target, tenant)
     server = running(target.store)
     if server is not None:
         with httpx.Client(
@@ -92,6 +96,14 @@ def connected(target: Settings | Server, *, tenant: str) -> Iterator[Api]:
             yield Api(send, target)
         finally:
             runner.run(inside.aclose())
+
+
+def _suggest_tenant(settings: Settings, name: str) -> None:
+    """Warn of a tenant that has no activities and is named almost as one that has."""
+    folder = settings.store / _TENANTS
+    known = [path.name for path in folder.iterdir()] if settings.cluster is None and folder.is_dir() else []
+    if name not in known and (hint := nearest(name, known)):
+        sys.stderr.write(f"casbah: tenant {name!r} has no activities{hint}\n")
 
 
 @contextmanager

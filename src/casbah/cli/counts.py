@@ -9,20 +9,27 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from casbah.activity.language import FILTERS
 from casbah.activity.search.forms import field_of
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
+
+Names = Mapping[tuple[str, str | int], str]
+"""Names of values, by filter and value."""
 
 _EXTENSION = "/api/ext/v1"
+_CHOICES = f"{_EXTENSION}/choices"
 _DAY, _MINUTE = 86_400_000, 60_000
 _MIN_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 _SPANS, _SPACIOUS = 20, 100
+_SERIES = 3
+"""Columns of a histogram before those of the series."""
 
 
 def top(  # noqa: PLR0913  one parameter per option
@@ -50,12 +57,13 @@ def top(  # noqa: PLR0913  one parameter per option
     }
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/facets", json=body)
+        shown = {} if as_json else _names(api)
     if as_json:
         typer.echo(answer.content)
         return
     result, out = answer.json(), Console()
     for facet in result["facets"]:
-        out.print(_top_table(facet, result["total"], width=out.width))
+        out.print(_top_table(facet, result["total"], shown, width=out.width))
     sys.stderr.write(f"casbah: {result['total']:,} activities match\n")
 
 
@@ -87,12 +95,14 @@ def histogram(  # noqa: PLR0913  one parameter per option
     }
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/histogram", json=body)
+        shown = {} if as_json or by is None else _names(api)
     if as_json:
         typer.echo(answer.content)
         return
     result, out = answer.json(), Console()
     if result["spans"]:
-        out.print(_histogram_table(result, width=out.width))
+        table = _histogram_table(result, shown, width=out.width)
+        show(table, least=[str(column.header) for column in reversed(table.columns[_SERIES:])])
     sys.stderr.write(f"casbah: {result['total']:,} activities match\n")
 
 
@@ -102,11 +112,11 @@ def show_groups(api: Api, body: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(answer.content)
         return
-    result, out = answer.json(), Console()
+    result, names, out = answer.json(), _names(api), Console()
     if result["groups"]:
-        out.print(_groups_table(result, width=out.width))
+        show(_groups_table(result, names, width=out.width), least=("over time", "first (UTC)", "last (UTC)", "before"))
     if result.get("stopped"):
-        out.print(_stopped_table(result))
+        out.print(_stopped_table(result, names))
     shown = f"casbah: {len(result['groups']):,} of {result['count']:,} groups; {result['total']:,} activities match"
     if result.get("previous"):
         before = f"{result['previous']['total']:,} in the period before"
@@ -114,9 +124,20 @@ def show_groups(api: Api, body: Mapping[str, Any], *, as_json: bool) -> None:
     sys.stderr.write(f"{shown}\n")
 
 
-def _groups_table(result: dict[str, Any], *, width: int) -> Table:
+def _names(api: Api) -> Names:
+    """The names of values that have some, such as those of apps."""
+    filters = api.ask("GET", _CHOICES).json()["data"]
+    return {
+        (row["filter"], value["value"]): value["name"]
+        for row in filters
+        for value in row["values"]
+        if isinstance(value["value"], str | int)
+    }
+
+
+def _groups_table(result: dict[str, Any], names: Names, *, width: int) -> Table:
     """One line per group; in a wide terminal, with its counts over time."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = listing()
     compares, spacious = bool(result.get("previous")), width >= _SPACIOUS
     for name in result["by"]:
         table.add_column(field_of(FILTERS[name]), overflow="fold", min_width=15)
@@ -127,7 +148,7 @@ def _groups_table(result: dict[str, Any], *, width: int) -> Table:
     for row in result["groups"]:
         before = [f"{row['previous']:,}" if row["previous"] else "new"] if compares else []
         table.add_row(
-            *(cell(_text(value)) for value in row["values"]),
+            *_cells(result["by"], row["values"], names),
             f"{row['total']:,}",
             *before,
             *(f"{count:,}" for count in row["distinct"]),
@@ -142,15 +163,19 @@ def _distinct_title(name: str) -> str:
     return f"distinct {field_of(FILTERS[name])}"
 
 
-def _stopped_table(result: dict[str, Any]) -> Table:
+def _stopped_table(result: dict[str, Any], names: Names) -> Table:
     """The groups that only the period before has."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title="Stopped", title_justify="left")
+    table = listing(title="Stopped")
     for name in result["by"]:
         table.add_column(field_of(FILTERS[name]), overflow="fold", min_width=15)
     table.add_column("before", justify="right")
     for row in result["stopped"]:
-        table.add_row(*(cell(_text(value)) for value in row["values"]), f"{row['previous']:,}")
+        table.add_row(*_cells(result["by"], row["values"], names), f"{row['previous']:,}")
     return table
+
+
+def _cells(filters: Sequence[str], values: Sequence[Any], names: Names) -> list[Text]:
+    return [cell(_text(value, name, names)) for name, value in zip(filters, values, strict=True)]
 
 
 def _sparkline(spans: Sequence[Mapping[str, int]], layout: Mapping[str, int]) -> str:
@@ -161,9 +186,9 @@ def _sparkline(spans: Sequence[Mapping[str, int]], layout: Mapping[str, int]) ->
     return "".join(_HEIGHTS[-(-totals.get(at, 0) * top // highest)] for at in range(count))
 
 
-def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
+def _top_table(facet: dict[str, Any], total: int, names: Names, *, width: int) -> Table:
     """Values with count, share of the matching activities, and a bar."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table = listing()
     table.add_column(facet["filter"], overflow="ellipsis", no_wrap=True, min_width=20, max_width=width // 2)
     table.add_column("activities", justify="right")
     table.add_column("share", justify="right")
@@ -171,7 +196,7 @@ def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
     maximum = max((value["total"] for value in facet["values"]), default=1)
     for value in facet["values"]:
         table.add_row(
-            cell(_text(value["value"])),
+            cell(_text(value["value"], facet["filter"], names)),
             f"{value['total']:,}",
             f"{value['total'] / max(total, 1):.1%}",
             _bar(value["total"] / maximum, width // 5),
@@ -179,7 +204,7 @@ def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
     return table
 
 
-def _histogram_table(result: dict[str, Any], *, width: int) -> Table:
+def _histogram_table(result: dict[str, Any], names: Names, *, width: int) -> Table:
     """One line per span, including empty ones; with series, also the count of each."""
     series = [
         *result.get("series", ()),
@@ -191,7 +216,8 @@ def _histogram_table(result: dict[str, Any], *, width: int) -> Table:
     table.add_column("activities", justify="right")
     table.add_column("")
     for row in series:
-        table.add_column(cell(_text(row["value"])), justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
+        title = cell(_text(row["value"], result.get("by", ""), names))
+        table.add_column(title, justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
     room = max(_MIN_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
     totals = {span["start"]: span["total"] for span in result["spans"]}
     maximum = max(totals.values())
@@ -206,9 +232,11 @@ def _histogram_table(result: dict[str, Any], *, width: int) -> Table:
     return table
 
 
-def _text(value: Any) -> str:
-    """A value as text; entities are objects."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _text(value: Any, name: str, names: Names) -> str:
+    """A value of a filter as text, with its name if it has one; entities are objects."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    named = names.get((name, value)) if isinstance(value, str | int) else None
+    return text if named is None or named.casefold() == text.casefold() else f"{named} ({text})"
 
 
 def _bar(share: float, width: int) -> str:

@@ -15,29 +15,33 @@ from typing import Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from casbah import __version__, compose
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
-from casbah.cli import options
+from casbah.cli import compare, options
 from casbah.cli.connection import running
 from casbah.cli.printable import amount
-from casbah.cli.table import listing
-from casbah.errors import CasbahError
+from casbah.cli.profiles import TOKEN, URL
+from casbah.cli.table import listing, show
+from casbah.errors import CasbahError, nearest
 from casbah.ingest.pull import config as pull
 from casbah.outputs.push import config as push
 from casbah.serving.local_tls import trusted
 from casbah.serving.server import checked
 from casbah.setting_parsers import processors
-from casbah.settings import Settings
+from casbah.settings import PREFIX, SETTINGS, Settings
 from casbah.store.contract import CheckState, Finding
 
 _LITTLE, _VERY_LITTLE = 10 * 1 << 30, 1 << 30
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SHOWN = {CheckState.OK: "[green]OK[/]", CheckState.WARNING: "[yellow]warning[/]", CheckState.ERROR: "[red]error[/]"}
 _SECONDS = 10.0
+_OF_COMMANDS = (URL, TOKEN, compare.TOKEN)
+"""Variables that are not settings of a server."""
+_OF_FILES = ("CASBAH_PULL_", "CASBAH_PUSH_")
+"""How variables begin that hold secrets of the files of pulls and pushes."""
 Check = Callable[[Settings], Iterator[Finding]]
 
 
@@ -63,7 +67,7 @@ def _show(findings: Sequence[Finding]) -> None:
     for finding in findings:
         fix = f"\nFix: {finding.fix}" if finding.fix else ""
         table.add_row(finding.what, _SHOWN[finding.state], escape(f"{finding.seen}{fix}"))
-    Console().print(table)
+    show(table)
     count = Counter(finding.state for finding in findings)
     sys.stderr.write(
         f"casbah: {len(findings)} checks, {amount(count[CheckState.ERROR], 'error')}, "
@@ -84,6 +88,20 @@ def _program(_: Settings) -> Iterator[Finding]:
     yield Finding(
         "Casbah", CheckState.OK, f"{__version__}, Python {platform.python_version()}, {processors()} processors"
     )
+
+
+def _environment(_: Settings) -> Iterator[Finding]:
+    """The environment."""
+    known = (*(row.variable for row in SETTINGS.values()), *_OF_COMMANDS)
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(_OF_FILES):
+            hint = nearest(name, known).removeprefix("; ")
+            yield Finding(
+                "environment",
+                CheckState.WARNING,
+                f"{name} is not a setting",
+                hint or "unset it; `casbah settings` lists all",
+            )
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
@@ -209,6 +227,7 @@ def _open_to(settings: Settings) -> Iterator[Finding]:
 
 _CHECKS: tuple[tuple[Check, str], ...] = (
     (_program, ""),
+    (_environment, ""),
     (_folder, "name another folder in CASBAH_STORE"),
     (_cluster, "correct CASBAH_CLUSTER, its password and CASBAH_CLUSTER_CA, or start the cluster (docs/cluster.md)"),
     (_store, "docs/troubleshooting.md says what each message means; `casbah verify` names damaged files"),

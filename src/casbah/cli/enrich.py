@@ -4,13 +4,13 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
+from casbah.cli.profiles import Server
 from casbah.cli.progress import progress_of
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.settings import Settings
 
@@ -25,6 +25,7 @@ def enrich(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show the enrichment sources; with --again, re-enrich stored activities.
 
@@ -33,10 +34,12 @@ def enrich(
 
     Example: casbah enrich --again --filter 'date gte_ndays 90'
     """
-    settings = options.existing(store=store)
-    with connected(settings, tenant=tenant) as api:
+    target = options.target(store=store, url=url)
+    if not again and isinstance(target, Server):
+        raise typer.BadParameter("a server's sources are those of its settings; use --again", param_hint="--url")
+    with connected(target, tenant=tenant) as api:
         if not again:
-            _show(settings, api, as_json=as_json)
+            _show(api.settings, api, as_json=as_json)
             return
         examined, changed = _again(api, condition.filters(conditions or [], None))
     if as_json:
@@ -72,4 +75,4 @@ def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
     table = listing("what", "from", "knows")
     for row in rows:
         table.add_row(*(cell(row[key]) for key in ("what", "from", "knows")))
-    Console().print(table)
+    show(table)

@@ -29,12 +29,13 @@ def prove(
     record: Annotated[Path | None, typer.Option(help="Write the record to this file, byte for byte as stored.")] = None,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Write a proof to stdout that an activity is in the transparency log (c2sp.org/tlog-proof).
 
     Example: casbah prove 97134000_15600_97ee2049 --record record.json > record.tlog-proof
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         api.ask("GET", f"{LOG}/keys", missing=NO_LOG)
         quoted, missing = quote(activity_id, safe=""), f"no activity {activity_id!r} in tenant {tenant}"
         proof = api.ask("GET", f"{LOG}/proofs/{quoted}", missing=missing).text
@@ -44,12 +45,12 @@ def prove(
 
 
 @app.command()
-def keys(*, tenant: options.Tenant = options.TENANT, store: options.Store = None) -> None:
+def keys(*, tenant: options.Tenant = options.TENANT, store: options.Store = None, url: options.Url = None) -> None:
     """Show the public keys of a log, as checkers take them; the newest key last.
 
     Example: casbah log keys > acme.vkey
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         typer.echo(api.ask("GET", f"{LOG}/keys", missing=NO_LOG).text, nl=False)
 
 
@@ -97,12 +98,13 @@ def write(
     *,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Write a log to a folder, to be kept elsewhere or served as static files. Repeatable: only what is new is written.
 
     Example: casbah log write /srv/logs/acme
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         checkpoint = api.ask("GET", f"{LOG}/checkpoint", missing=NO_LOG)
         size = int(checkpoint.text.split("\n")[1])
         count = _write_tiles(api, folder, _ENTRIES, size)

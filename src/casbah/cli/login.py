@@ -9,13 +9,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 
 from casbah.cli import options, profiles
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell
 from casbah.cli.profiles import Profiles, Server, normalized
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 
 _PROBE = "/api/v1/activities/metadata/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -29,7 +28,7 @@ def login(
         str | None, typer.Option(help="A name for it in --url. Default: its host.", show_default=False)
     ] = None,
 ) -> None:
-    """Save a token for a server; commands that read activities then ask that server.
+    """Save a token for a server; other commands then ask that server.
 
     The token is asked for, or read from stdin: one from `casbah token create` or the web UI. It is saved in a file that only
     you can read, if the server accepts it.
@@ -49,7 +48,7 @@ def login(
     with connected(server, tenant=options.TENANT) as api:
         api.ask("GET", _PROBE, missing=f"{address} has no Activities API; use the address of a Casbah server")
     profiles.save(Profiles({**profiles.load().servers, name: server}, name))
-    sys.stderr.write(f"casbah: saved a token for {address} as {name!r}; commands that read activities now ask it\n")
+    sys.stderr.write(f"casbah: saved a token for {address} as {name!r}; commands now ask it\n")
 
 
 def logout(
@@ -94,7 +93,7 @@ def servers(
     table = listing("name", "url", "current")
     for name, server in known.servers.items():
         table.add_row(cell(name), cell(server.url), "yes" if name == known.current else "")
-    Console().print(table)
+    show(table)
 
 
 def _is_local(host: str) -> bool:

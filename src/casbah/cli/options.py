@@ -90,8 +90,11 @@ def existing(**overrides: str | None) -> Settings:
     return settings
 
 
-def target(*, store: str | None, url: str | None) -> Settings | Server:
-    """What a command asks: --url or --store, else CASBAH_URL, CASBAH_STORE, the server of `casbah login`, the default store."""
+def target(*, store: str | None, url: str | None, new: bool = False) -> Settings | Server:
+    """What a command asks: --url or --store, else CASBAH_URL, CASBAH_STORE, the server of `casbah login`, the default store.
+
+    `new`: the command creates a store where none exists.
+    """
     if url is not None and store is not None:
         raise typer.BadParameter("a command asks either a server or a store", param_hint="--url and --store")
     address = url or (os.environ.get(URL) if store is None else None)
@@ -101,7 +104,7 @@ def target(*, store: str | None, url: str | None) -> Settings | Server:
         known = profiles.load()
         if known.current is not None:
             return known.named(known.current)
-    return existing(store=store)
+    return (new_or_existing if new else existing)(store=store)
 
 
 def new_or_existing(**overrides: str | None) -> Settings:

@@ -12,12 +12,11 @@ from typing import Annotated, Any
 import httpx
 import msgspec
 import typer
-from rich.console import Console
 
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
 from casbah.identity.grants import TENANT_HEADER
@@ -128,7 +127,7 @@ def _show(settings: Settings, chosen: dict[str, PullEntry], *, as_json: bool) ->
             row.error,
         )
         table.add_row(*map(cell, columns))
-    Console().print(table)
+    show(table, least=("events", "stored", "kind", "last success", "refused", "tenant"))
 
 
 def _moment(at: int | None) -> str:

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import running
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
-from casbah.errors import OperatorError
+from casbah.cli.table import listing, show
+from casbah.errors import OperatorError, nearest
 from casbah.outputs.push import build
 from casbah.outputs.push.config import read
 from casbah.outputs.push.deliver import DeliveryRefusedError, RetryLaterError
@@ -50,7 +49,7 @@ def status(*, as_json: options.AsJson = False, store: options.Store = None) -> N
     for name, reached, state in destinations:
         lost = sum(letter.count for letter in dead if letter.name == name)
         table.add_row(cell(name), f"{reached:,}", cell(state or "OK"), f"{lost:,} activities" if lost else "")
-    Console().print(table)
+    show(table, least=("sent up to sequence number",))
     for letter in dead:
         moment = datetime.fromtimestamp(letter.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         typer.echo(f"{letter.id}: {plain(letter.name)}, {moment}, {letter.count} activities: {plain(letter.reason)}")
@@ -72,7 +71,8 @@ def replay(
         raise PushError("a server runs on the store; stop it first, or both would send")
     entries = read(settings.push) if settings.push else {}
     if name not in entries:
-        raise PushError(f"no destination {name!r} in the file of CASBAH_PUSH; it has: {', '.join(entries) or 'none'}")
+        known = f"it has: {', '.join(entries) or 'none'}"
+        raise PushError(f"no destination {name!r} in the file of CASBAH_PUSH{nearest(name, tuple(entries))}; {known}")
     sent = letters_sent = 0
     with compose.build(settings) as application, closing(Outbox(settings.store)) as outbox:
         pushers = build.pushers(

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 from casbah.errors import OperatorError, nearest
 from casbah.ingest.enrich.networks import CATEGORIES
 
@@ -39,13 +38,17 @@ class BadRangesFileError(OperatorError):
 
 @app.command("list")
 def list_ranges(
-    *, tenant: options.Tenant = options.TENANT, as_json: options.AsJson = False, store: options.Store = None
+    *,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """List IP ranges by name.
 
     Example: casbah ranges list --json
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         ranges = list(_all(api))
     if as_json:
         typer.echo(json.dumps(ranges))
@@ -64,7 +67,7 @@ def list_ranges(
             entry["_id"],
         )
         table.add_row(*map(cell, columns))
-    Console().print(table)
+    show(table, least=("tags", "place", "organization", "id"))
 
 
 @app.command()
@@ -80,13 +83,14 @@ def add(  # noqa: PLR0913  one parameter per option
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Add an IP range. It applies to new activities, and to stored ones after `casbah enrich --again`.
 
     Example: casbah ranges add 'Berlin office' 192.0.2.0/24 2001:db8::/48 --category corporate
     """
     draft = _draft(name, networks, category, tag or [], organization, _where(country, city))
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         range_id = api.ask("POST", f"{_PATH}/create_rule", json=draft).json()
     typer.echo(json.dumps({"_id": range_id}) if as_json else f"added {plain(name)} ({range_id})")
 
@@ -98,12 +102,13 @@ def remove(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Remove an IP range.
 
     Example: casbah ranges remove 'Berlin office'
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         ranges = list(_all(api))
         entry = next((candidate for candidate in ranges if which in (candidate["_id"], candidate["name"])), None)
         if entry is None:
@@ -122,6 +127,7 @@ def load(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Add and change IP ranges from a file, matched by name. The format is that of MDCA's published script.
 
@@ -131,7 +137,7 @@ def load(
     """
     rows = list(_rows(path))
     counts = {"added": 0, "changed": 0, "same": 0, "removed": 0}
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         existing = {entry["name"]: entry for entry in _all(api)}
         if only:
             for name in existing.keys() - {row["name"] for row in rows}:
@@ -186,11 +192,22 @@ def _draft(
     return {
         "name": name,
         "subnets": networks,
-        "category": _NAMES.get(category.strip().lower(), category),
+        "category": _category(category),
         "tags": tags,
         "organization": organization,
         "location": location,
     }
+
+
+def _category(text: str) -> int | str:
+    """The category of a name; numbers are the server's to check. Raises typer.BadParameter."""
+    name = text.strip().lower()
+    if name in _NAMES or not name.isalpha():
+        return _NAMES.get(name, text)
+    raise typer.BadParameter(
+        f"{text!r}{nearest(name, tuple(_NAMES))}; expected one of {', '.join(_NAMES)}, or 1 to 6",
+        param_hint="--category",
+    )
 
 
 def _where(country: str, city: str) -> dict[str, str] | None:

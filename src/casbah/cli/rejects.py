@@ -7,12 +7,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 
 app = typer.Typer(
     help="Events refused by ingestion over HTTP, with the reasons (docs/sources.md).",
@@ -31,12 +30,13 @@ def list_rejects(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show the events that were refused, the newest request first.
 
     Example: casbah rejects list --limit 5
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         page = api.ask("GET", _PATH, params={"limit": limit, "skip": skip}).json()
     if as_json:
         typer.echo(json.dumps(page))
@@ -46,7 +46,7 @@ def list_rejects(
         moment = datetime.fromtimestamp(reject["at"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         about = (reject["id"], moment, reject["sender"], reject["source"] or "", reject["line"], reject["reason"])
         table.add_row(*map(cell, (*about, reject["event"][:_SHOWN])))
-    Console().print(table)
+    show(table, least=("event", "line", "sender", "source"))
     typer.echo(f"{len(page['data'])} of {page['total']:,}", err=True)
 
 
@@ -63,6 +63,7 @@ def replay(  # noqa: PLR0913  one parameter per option
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Ingest refused events again; events stored this time are removed from the rejects.
 
@@ -75,7 +76,7 @@ def replay(  # noqa: PLR0913  one parameter per option
     options.local_zone(zone)
     body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
     body |= {name: value for name, value in (("source", source), ("zone", zone)) if value is not None}
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         result = _replayed(api, body)
     refused = result["refused"]
     if as_json:
@@ -93,12 +94,13 @@ def remove(
     *,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Remove refused events.
 
     Example: casbah rejects remove 17958260000001f3c9a2e.0
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         for reject_id in ids:
             api.ask("DELETE", f"{_PATH}/{quote(reject_id, safe='')}")
             typer.echo(f"removed {plain(reject_id)}")

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
+from casbah.cli.profiles import Server
+from casbah.cli.table import listing, show
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
 from casbah.operations.retention.rules import HOLD, MAX_DAYS
+from casbah.settings import Settings
 
 app = typer.Typer(
     help="Retention rules and legal holds (docs/retention.md).",
@@ -40,15 +41,17 @@ def delete(  # noqa: PLR0913  one parameter per option
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Delete activities permanently: shows how many, and asks. Activities under a legal hold are not deleted.
 
     Example: casbah delete --filter 'user.username eq ann@example.com'
     """
     selection = _chosen(conditions, filters, everything=everything)
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    target = options.target(store=store, url=url)
+    with connected(target, tenant=tenant) as api:
         preview = None if yes else api.ask("POST", _DELETE, json={**selection, "dryRun": True}).json()
-        if preview is None or (preview["deleted"] and _agreed(preview)):
+        if preview is None or (preview["deleted"] and _agreed(preview, target)):
             result = api.ask("POST", _DELETE, json={**selection, "dryRun": False, "wait": True}).json()
         else:
             result = preview
@@ -57,13 +60,17 @@ def delete(  # noqa: PLR0913  one parameter per option
 
 @app.command("list")
 def list_rules(
-    *, tenant: options.Tenant = options.TENANT, as_json: options.AsJson = False, store: options.Store = None
+    *,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """List retention rules and legal holds by name.
 
     Example: casbah retention list
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         rules = api.ask("GET", _RULES).json()["data"]
     if as_json:
         typer.echo(json.dumps(rules))
@@ -74,7 +81,7 @@ def list_rules(
         table.add_row(
             *map(cell, (rule["name"], rule["action"], days, _short(rule["filters"]), rule["owner"], rule["id"]))
         )
-    Console().print(table)
+    show(table, least=("by", "id"))
 
 
 @app.command()
@@ -88,13 +95,14 @@ def add(  # noqa: PLR0913  one parameter per option
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Add a rule that deletes matching activities from that age on. A running server applies it every hour.
 
     Example: casbah retention add 'Google, 400 days' --filter 'service eq 11770' --days 400
     """
     body = {"name": name, "action": "delete", "days": days, **_chosen(conditions, filters, everything=everything)}
-    _added(body, tenant=tenant, as_json=as_json, store=store)
+    _added(body, tenant=tenant, as_json=as_json, store=store, url=url)
 
 
 @app.command()
@@ -107,13 +115,14 @@ def hold(  # noqa: PLR0913  one parameter per option
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Place a legal hold: nothing can delete matching activities until the hold is removed.
 
     Example: casbah retention hold 'case 4711' --filter 'user.username eq ann@example.com'
     """
     body = {"name": name, "action": "hold", **_chosen(conditions, filters, everything=everything)}
-    _added(body, tenant=tenant, as_json=as_json, store=store)
+    _added(body, tenant=tenant, as_json=as_json, store=store, url=url)
 
 
 @app.command()
@@ -123,12 +132,13 @@ def remove(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Remove a rule or a hold.
 
     Example: casbah retention remove 3f0a51c2d9e8b764
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         entry = _one(api.ask("GET", _RULES).json()["data"], rule, tenant)
         missing = _no_rule(rule, tenant)
         removed = api.ask("DELETE", f"{_RULES}/{quote(entry['id'], safe='')}", missing=missing).json()
@@ -144,17 +154,18 @@ def apply(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Apply the rules now; without --yes, only show what they would delete. Exits with 1 if a rule fails.
 
     Example: casbah retention apply
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         result = api.ask("POST", f"{_RULES}/apply", json={"dryRun": not yes}).json()
     if as_json:
         typer.echo(json.dumps(result))
     else:
-        Console().print(_applied(result))
+        show(_applied(result), least=("held",))
     raise typer.Exit(1 if any(row["error"] for row in result["data"]) else 0)
 
 
@@ -168,6 +179,7 @@ def trail(
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show how long the audit trail of Casbah itself is kept. With --days or --forever, set it.
 
@@ -177,7 +189,7 @@ def trail(
     """
     if days is not None and forever:
         raise typer.BadParameter("use --days or --forever, not both", param_hint="--days")
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         path = f"{_RULES}/trail"
         change = days is not None or forever
         if change:
@@ -195,8 +207,8 @@ def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bo
     return {"everything": True} if everything else {"filters": wanted}
 
 
-def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:
-    with connected(options.existing(store=store), tenant=tenant) as api:
+def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None, url: str | None) -> None:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         same = [other["id"] for other in api.ask("GET", _RULES).json()["data"] if other["name"] == body["name"]]
         is_empty = not _warn_of_tenant(api, tenant)
         rule = api.ask("POST", _RULES, json=body).json()
@@ -246,13 +258,15 @@ def _applied(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def _agreed(preview: Mapping[str, Any]) -> bool:
+def _agreed(preview: Mapping[str, Any], target: Settings | Server) -> bool:
     if not sys.stdin.isatty():
         raise typer.BadParameter(
             f"{_sentence(preview)}; to delete them without confirmation, add --yes", param_hint="--yes"
         )
     typer.echo(_sentence(preview), err=True)
-    return typer.confirm("Delete them permanently?", err=True)
+    cluster = None if isinstance(target, Server) else target.cluster
+    where = target.url if isinstance(target, Server) else target.store if cluster is None else cluster.shown
+    return typer.confirm(f"Delete them permanently from {where}?", err=True)
 
 
 def _sentence(done: Mapping[str, Any]) -> str:

@@ -5,13 +5,12 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 from rich.table import Column
 
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 from casbah.cli.token import moment
 
 app = typer.Typer(help="List and end web sessions.", no_args_is_help=True, rich_markup_mode=None)
@@ -19,12 +18,12 @@ _PATH = "/api/ext/v1/sessions"
 
 
 @app.command("list")
-def list_sessions(*, as_json: options.AsJson = False, store: options.Store = None) -> None:
+def list_sessions(*, as_json: options.AsJson = False, store: options.Store = None, url: options.Url = None) -> None:
     """List the active sessions and who signed in.
 
     Example: casbah session list
     """
-    with connected(options.existing(store=store), tenant=options.TENANT) as api:
+    with connected(options.target(store=store, url=url), tenant=options.TENANT) as api:
         sessions = api.ask("GET", _PATH).json()["data"]
     if as_json:
         typer.echo(json.dumps(sessions))
@@ -33,7 +32,7 @@ def list_sessions(*, as_json: options.AsJson = False, store: options.Store = Non
     for session in sessions:
         who = (session["id"], session["name"], session["tenant"], session["caller"])
         table.add_row(*map(cell, (*who, moment(session["created"]), moment(session["expires"]))))
-    Console().print(table)
+    show(table, least=("created", "caller", "tenant"))
 
 
 @app.command()
@@ -42,12 +41,13 @@ def end(
     *,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """End a session at once. The token or the person may sign in again.
 
     Example: casbah session end 5f1c0a9d2b7e
     """
-    with connected(options.existing(store=store), tenant=options.TENANT) as api:
+    with connected(options.target(store=store, url=url), tenant=options.TENANT) as api:
         missing = f"no session {session!r}; `casbah session list` shows them"
         ended = api.ask("DELETE", f"{_PATH}/{quote(session, safe='')}", missing=missing).json()
     typer.echo(json.dumps(ended) if as_json else f"ended the session of {plain(ended['name'])} ({ended['id']})")

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.table import Column
 
 from casbah import settings
-from casbah.cli import options
-from casbah.cli.table import listing
+from casbah.cli import options, table
 from casbah.settings import SETTINGS, Setting
 
 _HIDDEN = "(a secret)"
+_SHOWN = ("value", "from", "purpose")
 
 
 def show(
@@ -35,13 +35,10 @@ def show(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = listing()
-    table.add_column("setting", no_wrap=True)
-    for name in ("value", "from", "purpose"):
-        table.add_column(name, overflow="fold")
+    rendered = table.listing(Column("setting", no_wrap=True), *(Column(name, overflow="fold") for name in _SHOWN))
     for row in rows:
-        table.add_row(row["setting"], str(row["value"]), row["from"], row["help"])
-    Console().print(table)
+        rendered.add_row(row["setting"], str(row["value"]), row["from"], row["help"])
+    table.show(rendered, least=("from",))
 
 
 def _about(row: Setting, word: str) -> bool:

@@ -4,12 +4,10 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.printable import cell
-from casbah.cli.table import listing
+from casbah.cli.table import listing, show
 from casbah.errors import UnknownSourceError
 from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import connectors
@@ -42,11 +40,11 @@ def _list(chosen: list[Connector]) -> None:
     table = listing("source", "what it is", "apps")
     for connector in chosen:
         table.add_row(cell(connector.name), cell(connector.title), cell(", ".join(map(_app, connector.apps)) or "any"))
-    Console().print(table)
+    show(table, least=("apps",))
 
 
 def _in_full(source: Connector) -> None:
-    table = Table(show_header=False, box=None)
+    table = listing(heads=False)
     table.add_column()
     table.add_column(overflow="fold")
     rows = (
@@ -63,7 +61,7 @@ def _in_full(source: Connector) -> None:
     for label, lines in rows:
         for row, line in enumerate(lines):
             table.add_row("" if row else label, cell(line))
-    Console().print(table)
+    show(table)
 
 
 def _app(number: int) -> str:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing
-from casbah.errors import NoSuchTokenError, OperatorError
+from casbah.cli.profiles import Server
+from casbah.cli.table import listing, show
+from casbah.errors import NoSuchTokenError, OperatorError, nearest
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS
 
@@ -29,7 +29,7 @@ class AmbiguousTokenError(OperatorError):
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913  one parameter per option
     name: Annotated[str, typer.Argument(help="What the token is for.")],
     *,
     tenant: options.Tenant = options.TENANT,
@@ -40,6 +40,7 @@ def create(
     ] = None,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Create a token. It is shown once; only its hash is kept.
 
@@ -55,9 +56,14 @@ def create(
     requested = [scope for scope in scopes.split(",") if scope]
     unknown = [scope for scope in requested or [scopes] if scope not in SCOPES]
     if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r}: expected some of {', '.join(SCOPES)}", param_hint="--scopes")
-    with connected(options.new_or_existing(store=store), tenant=tenant) as api:
-        body = {"name": name, "tenant": tenant, "scopes": scopes, "expires": moment}
+        hint = nearest(unknown[0], tuple(SCOPES))
+        raise typer.BadParameter(f"{unknown[0]!r}{hint}; expected some of {', '.join(SCOPES)}", param_hint="--scopes")
+    target = options.target(store=store, url=url, new=True)
+    with connected(target, tenant=tenant) as api:
+        own = (
+            {} if isinstance(target, Server) else {"tenant": tenant}
+        )  # A server's token creates tokens of its own tenant.
+        body = {"name": name, **own, "scopes": scopes, "expires": moment}
         token = api.ask("POST", _PATH, json=body).json()
     if as_json:
         typer.echo(json.dumps(token))
@@ -67,12 +73,12 @@ def create(
 
 
 @app.command("list")
-def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None) -> None:
+def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None, url: options.Url = None) -> None:
     """List every token with its status.
 
     Example: casbah token list --json
     """
-    with connected(options.existing(store=store), tenant=options.TENANT) as api:
+    with connected(options.target(store=store, url=url), tenant=options.TENANT) as api:
         tokens = api.ask("GET", _PATH).json()["data"]
     if as_json:
         typer.echo(json.dumps(tokens))
@@ -82,7 +88,7 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
         moments = (moment(token[key]) for key in ("created", "used", "expires"))
         columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
         table.add_row(*map(cell, columns))
-    Console().print(table)
+    show(table, least=("created", "tenant", "last used", "scopes"))
 
 
 @app.command()
@@ -91,12 +97,13 @@ def revoke(
     *,
     as_json: options.AsJson = False,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Revoke a token; it stops working at once.
 
     Example: casbah token revoke dashboard
     """
-    with connected(options.existing(store=store), tenant=options.TENANT) as api:
+    with connected(options.target(store=store, url=url), tenant=options.TENANT) as api:
         tokens = api.ask("GET", _PATH).json()["data"]
         token = _one(tokens, which)
         revoked = api.ask("DELETE", f"{_PATH}/{token['id']}").json()
