@@ -179,7 +179,7 @@ ON_THIS_MACHINE = {
     "sources, check, compare, reconcile": "compare or show what they are given",
     "copy, migrate, verify, salvage, backup make, backup list, backup verify, backup restore": "read and write a store's files",
     "push status, push replay": "the outbox is in the store's folder",
-    "log rotate": "the keys are in the store's folder",
+    "log rotate, log renew": "the keys are in the store's folder",
 }
 """Commands without --url, and why."""
 

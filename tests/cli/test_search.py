@@ -69,4 +69,4 @@ def test_commands_that_read_take_searches(tmp_path: Path) -> None:
 def test_a_misspelled_option_is_no_search() -> None:
     refused = ran("list", "--limt", "5")
     assert refused.exit_code == 2
-    assert "No such option: --limt" in refused.stderr
+    assert "no such option '--limt'; did you mean '--limit'?" in refused.stderr

@@ -57,7 +57,7 @@ def create(  # noqa: PLR0913  one parameter per option
     unknown = [scope for scope in requested or [scopes] if scope not in SCOPES]
     if unknown:
         hint = nearest(unknown[0], tuple(SCOPES))
-        raise typer.BadParameter(f"{unknown[0]!r}{hint}; expected some of {', '.join(SCOPES)}", param_hint="--scopes")
+        raise typer.BadParameter(f"{unknown[0]!r}: expected some of {', '.join(SCOPES)}{hint}", param_hint="--scopes")
     target = options.target(store=store, url=url, new=True)
     with connected(target, tenant=tenant) as api:
         own = (
