@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -27,8 +28,8 @@ from casbah.cli.progress import progress_of
 from casbah.cli.serve import Stopping
 from casbah.cli.server_file import announced
 from casbah.compose import Application
-from casbah.demo.load import COUNT, generated_activities, sample_activities, story_activities
-from casbah.errors import CasbahError
+from casbah.demo.load import COUNT, activities_of, generated_events, sample_activities, story_events
+from casbah.errors import CasbahError, StoreFolderError
 from casbah.identity.grants import Permission
 from casbah.serving.server import AddressTakenError, address, listening, server_of, settle
 from casbah.settings import SETTINGS, Settings
@@ -37,7 +38,12 @@ _FOLDER = "demo-store"
 _FIRST = 5_000
 """So many activities are stored before the demo serves; the others while it does."""
 
-_BATCH = 1_000
+_BATCH = 2_500
+"""Activities per commit. A commit costs a segment of the index, whatever its size."""
+
+_SPACE = 100_000_000
+"""Bytes of disk space that the store takes, twice over."""
+
 _SECONDS_BETWEEN_LINES = 2.0
 """Between lines of progress where stderr is no terminal."""
 
@@ -69,6 +75,7 @@ def demo(
     folder = store or os.environ.get(SETTINGS["store"].variable) or _FOLDER
     settings = options.chosen(store=str(Path(folder).resolve()), port=port)
     migrate_first(settings)
+    _check_folder(settings.store)
     with compose.build(settings) as application:
         samples = _Samples(application, count)
         samples.store(_FIRST)
@@ -100,6 +107,19 @@ def demo(
         raise failures[0]
 
 
+def _check_folder(store: Path) -> None:
+    """Raises StoreFolderError if a new store cannot be made there. Of an existing one the store says itself what it lacks."""
+    if store.exists():
+        return
+    parent = next(folder for folder in store.parents if folder.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StoreFolderError(parent, "the demo cannot write", "give your user write permission")
+    free = shutil.disk_usage(parent).free
+    if free < _SPACE:
+        problem = f"the demo needs {_SPACE // 1_000_000} MB of disk space, and {free // 1_000_000} MB are free"
+        raise StoreFolderError(parent, problem, "free some")
+
+
 def _listening_somewhere(settings: Settings) -> Any:
     try:
         return listening(settings)
@@ -124,11 +144,11 @@ class _Samples:
     def _activities(self) -> Iterator[NewActivity]:
         """The story and the newest ones, as many as are stored first; then the others."""
         end = self._application.services.clock() // _DAY_MS * _DAY_MS
-        story = list(story_activities(until_ms=end))
-        yield from story
+        story = list(story_events(until_ms=end))
         newest = _FIRST - len(story)
-        for part in (slice(-newest, None), slice(None, -newest)):
-            yield from generated_activities(self._count, until_ms=end, part=part)
+        parts = (slice(-newest, None), slice(None, -newest))
+        generated = (generated_events(self._count, until_ms=end, part=part) for part in parts)
+        yield from activities_of(chain(story, *generated))
         # The samples last: they are in many partitions, and each is checked for duplicate ids.
         yield from sample_activities()
 

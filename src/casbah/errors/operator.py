@@ -3,6 +3,7 @@
     OperatorError                 for the operator
       StoreLockedError            another process owns the data directory
       StoreFormatError            the data directory was written by another format
+      StoreFolderError            a store cannot be made in a folder
       DamagedRecordError          a stored record is not what was stored
       DamagedFileError            a file of the store is not what was written
       KeyValueStoreDamagedError   the database of tokens, IP ranges, saved queries or rules cannot be opened
@@ -37,6 +38,13 @@ class StoreLockedError(OperatorError):
 
 class StoreFormatError(OperatorError):
     """The files on disk have a format that this version does not read."""
+
+
+class StoreFolderError(OperatorError):
+    """A folder in which no store can be made; `problem` says why, `fix` what helps besides another folder."""
+
+    def __init__(self, folder: object, problem: str, fix: str) -> None:
+        super().__init__(f"{problem} in {folder}; {fix}, or choose another folder with --store")
 
 
 class DamagedRecordError(OperatorError):
