@@ -266,7 +266,7 @@ def test_the_command_says_what_is_proven(files):
     result = CliRunner().invoke(app, ["check", *files, "--key", *KEYS, "--witness", WITNESS_KEYS[0]])
     assert result.output.splitlines() == [
         "the record is entry 4 of 200 in casbah.example.com/ours/00000001, which replaced entry 3",
-        "witnessed by witness.example/w1 at 2023-11-14T22:13:20Z",
+        "witnessed since 2023-11-14T22:13:20Z by witness.example/w1",
     ]
     as_json = CliRunner().invoke(app, ["check", *files, "--key", *KEYS, "--json"])
     assert json.loads(as_json.stdout) == {

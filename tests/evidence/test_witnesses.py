@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 from casbah import settings
 from casbah.errors import BadSettingError, CannotRenewError, DamagedFileError, LogStoppedError
-from casbah.evidence import conflict, witnessed_trees, witnesses
+from casbah.evidence import conflict, notes, witnessed_log, witnessed_trees, witnesses
 from casbah.evidence.witnessed_trees import WitnessedTree, WitnessedTrees
-from casbah.proof_checker import NotProvenError
+from casbah.identity.grants import TENANT_HEADER
+from casbah.proof_checker import NotProvenError, check
 from casbah.services import kept_logs
 from casbah.store.contract import CheckState
 from casbah.store.embedded.store import EmbeddedStore
@@ -145,17 +146,72 @@ def test_a_witness_that_is_back_cosigns_what_was_signed_last(tmp_path, three, mo
 
 
 def test_a_slow_witness_delays_no_signature(tmp_path, one):
-    one.slow = 1.0
     with opened(tmp_path, one) as (store, logs):
-        logs.of("acme")
+        log = logs.of("acme")
+        one.open.clear()
         logs.begin()
-        store.tenant(TENANT).insert([arrival(record(1))])
-        started = time.monotonic()
-        logs.of("acme").advance()
-        store.tenant(TENANT).insert([arrival(record(2))])
-        logs.of("acme").advance()
-        assert logs.of("acme").size == 2
-        assert time.monotonic() - started < 0.9
+        try:
+            store.tenant(TENANT).insert([arrival(record(1))])
+            until(lambda: len(one.requests) == 1)
+            store.tenant(TENANT).insert([arrival(record(2))])
+            log.advance()
+            assert (log.size, one.trees) == (2, {}), "it has not answered yet"
+        finally:
+            one.open.set()
+        until(lambda: one.trees.get(log.origin, (0,))[0] == 2)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def test_the_checkpoint_of_a_moment_ago_is_served_until_the_next_one_is_cosigned(tmp_path, one, monkeypatch):
+    with opened(tmp_path, one) as (store, logs):
+        log = grow(store, logs, 0, 10)
+        cosigned = log.checkpoint
+        store.tenant(TENANT).insert([arrival(record(10))])
+        log.advance()
+        assert (log.checkpoint, notes.size_in(log.witnessed.signed)) == (cosigned, 11)
+        monkeypatch.setattr(witnessed_log, "_FRESH_SECONDS", 0.0)
+        assert log.checkpoint == log.witnessed.signed
+        monkeypatch.setattr(witnessed_log, "_FRESH_SECONDS", 1_000.0)
+        assert log.checkpoint == log.witnessed.signed, "a served log never shrinks"
+        logs.ask()
+        assert log.checkpoint.count("\u2014") == 2
+
+
+def test_a_log_is_stopped_until_no_witness_is_in_conflict_with_it(older, three):
+    one, second, _ = three
+    second.trees.update(one.trees)
+    with opened(older, one, second) as (_, logs):
+        assert len(logs.of("acme").witnessed.conflicts) == 2
+    one.trees.clear()
+    with opened(older, one, second) as (store, logs):
+        assert [item.witness for item in logs.of("acme").witnessed.conflicts] == [second.signer.name]
+        with pytest.raises(LogStoppedError):
+            grow(store, logs, 20, 21)
+    with opened(older, one) as (store, logs):
+        assert grow(store, logs, 20, 21).size == 11
+
+
+def test_a_proof_of_what_was_stored_just_now_has_the_cosignatures(tmp_path, three):
+    given = {"log_name": "casbah.example.com", "log_witnesses": ",".join(item.setting for item in three)}
+    with serving(tmp_path, **given) as (url, application):
+        application.services.store.tenant(TENANT).insert([arrival(record(1))])
+        headers = {"Authorization": f"Token {application.local_key}", TENANT_HEADER: "acme"}
+        with httpx.Client(base_url=url, headers=headers) as client:
+            keys = client.get("/api/ext/v1/log/keys").text.splitlines()
+            proof = client.get("/api/ext/v1/log/proofs/activity-1").raise_for_status().content
+            stored = client.get("/api/v1/activities/activity-1/").content
+            assert len(check(proof, stored, keys, [item.verifier for item in three]).witnesses) == 3
+            export = client.post("/api/ext/v1/exports", json={"format": "ndjson"}).json()["id"]
+            until(lambda: client.get(f"/api/ext/v1/exports/{export}").json()["state"] == "ready")
+            proven = client.post(f"/api/ext/v1/log/exports/{export}").raise_for_status().json()
+            result = check(proven["proof"].encode(), proven["record"].encode(), keys, [item.verifier for item in three])
+            assert len(result.witnesses) == 3
 
 
 def test_a_quorum_that_is_not_reached_is_no_witnessed_tree(tmp_path, three, monkeypatch):
@@ -345,7 +401,7 @@ def test_a_renewed_log_names_a_checkpoint_that_the_witness_knows(tmp_path, one, 
         kept = grow(store, logs, 10, 15).checkpoint
     put_back(tmp_path, before)
     with opened(tmp_path, one) as (store, logs):
-        assert logs.of("acme").witnessed.conflict
+        assert logs.of("acme").witnessed.conflicts
     if is_kept:
         (tmp_path / "kept").write_text(kept)
     command = ["log", "renew", "--tenant", "acme", "--store", str(tmp_path)]

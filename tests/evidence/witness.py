@@ -2,7 +2,6 @@
 
 import struct
 import threading
-import time
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,9 +26,14 @@ class FakeWitness:
     broken: int = 0
     """A status that it answers instead."""
 
-    slow: float = 0.0
+    open: threading.Event = field(default_factory=threading.Event)
+    """It answers once this is set, as it is at first."""
+
     requests: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.open.set()
 
     @property
     def verifier(self) -> str:
@@ -41,7 +45,7 @@ class FakeWitness:
 
     def answer(self, body: str) -> tuple[int, str]:
         self.requests.append(body)
-        time.sleep(self.slow)
+        assert self.open.wait(60)
         if self.broken:
             return self.broken, "broken\n"
         head, _, checkpoint = body.partition("\n\n")

@@ -19,7 +19,7 @@ NAME, LATER = "a witnessed one", "a later one"
 
 @pytest.fixture(scope="module")
 def witnessed(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any, list[FakeWitness]]]:
-    """Opens pages of a server whose log two witnesses cosign; of one activity they do not know yet."""
+    """Opens pages of a server whose log two witnesses have cosigned; since then they are down, and an activity was stored."""
     with ExitStack() as stack:
         two = [stack.enter_context(witness(number)) for number in (1, 2)]
         given = {"log_name": "casbah.example.com", "log_witnesses": ",".join(item.setting for item in two)}
@@ -28,6 +28,8 @@ def witnessed(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         log = house.writer.logs.of(TENANT.name)  # type: ignore[union-attr]
         log.advance()
         house.writer.logs.ask()  # type: ignore[union-attr]
+        for item in two:
+            item.broken = 503
         house.services.store.tenant(TENANT).insert([arrival(activity(LATER))])
         yield stack.enter_context(pages_of(chromium, url, house)), log, two
 

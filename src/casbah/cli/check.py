@@ -42,5 +42,5 @@ def _lines(proven: Proven) -> list[str]:
     replaces = "" if proven.replaces is None else f", which replaced entry {proven.replaces:,}"
     return [
         f"the record is entry {proven.index:,} of {proven.size:,} in {proven.origin}{replaces}",
-        *(f"witnessed by {name} at {moment}" for name, moment in proven.witnesses.items()),
+        *(f"witnessed since {moment} by {name}" for name, moment in proven.witnesses.items()),
     ]

@@ -1,6 +1,7 @@
-"""A conflict: a witness has cosigned a history that is not that of a log. Nothing more is signed while the file is there."""
+"""Conflicts: witnesses that have cosigned a history that is not that of a log. Nothing more is signed while there is one."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ NEXT_STEP: Final = "if the store is an older copy, put the newer one back; else 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The name of the witness, and what it knows."""
+    """The name of a witness, and what it knows."""
 
     witness: str
     reason: str
@@ -24,17 +25,17 @@ class Conflict:
         return f"witness {self.witness} knows another history: {self.reason}; {NEXT_STEP}"
 
 
-def conflict_in(folder: Path) -> Conflict | None:
-    """The conflict of the log in a folder, if there is one. Raises DamagedFileError."""
-    return Conflict(**read_json(folder / FILE)) if (folder / FILE).exists() else None
+def conflicts_in(folder: Path) -> Mapping[str, Conflict]:
+    """The conflicts of the log in a folder, by witness. Raises DamagedFileError."""
+    if not (folder / FILE).exists():
+        return {}
+    return {name: Conflict(name, reason) for name, reason in read_json(folder / FILE)["witnesses"].items()}
 
 
-def note_conflict(folder: Path, conflict: Conflict) -> None:
-    """Note a conflict of the log in a folder."""
-    write_json(folder / FILE, asdict(conflict))
-
-
-def forget_conflict(folder: Path) -> None:
-    """Remove the conflict of the log in a folder."""
-    (folder / FILE).unlink(missing_ok=True)
-    sync_folder(folder)
+def note_conflicts(folder: Path, conflicts: Mapping[str, Conflict]) -> None:
+    """Note the conflicts of the log in a folder, which may be none."""
+    if conflicts:
+        write_json(folder / FILE, {"witnesses": {name: item.reason for name, item in conflicts.items()}})
+    else:
+        (folder / FILE).unlink(missing_ok=True)
+        sync_folder(folder)

@@ -15,7 +15,7 @@ from casbah.base.checked_json import read_json
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes, replacements
-from casbah.evidence.conflict import conflict_in
+from casbah.evidence.conflict import conflicts_in
 from casbah.evidence.log_files import (
     BUNDLES,
     ENTRIES,
@@ -76,8 +76,9 @@ def _problems_of_current(tenant_logs: Path) -> Iterator[Problem]:
         current = read_json(file)
         if "log" in current and tenant_logs / current["log"] not in folders:
             yield tenant_logs / current["log"] / STATE, "it is missing"
-        if "log" in current and (conflict := conflict_in(tenant_logs / current["log"])) is not None:
-            yield tenant_logs / current["log"], conflict.problem
+        if "log" in current:
+            conflicts = conflicts_in(tenant_logs / current["log"]).values()
+            yield from ((tenant_logs / current["log"], conflict.problem) for conflict in conflicts)
     elif has_entries(tenant_logs):
         yield file, "it is missing"
 

@@ -6,6 +6,7 @@ Another one asks the witnesses, so that none of them delays the first.
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,6 +55,9 @@ class Logs:
         self._opening = threading.Lock()
         self._closing = threading.Event()
         self._witnesses = Witnesses(witnesses, quorum=quorum, closing=self._closing.is_set)
+        self._asker = ThreadPoolExecutor(1, thread_name_prefix="casbah-log-ask")
+        self._asking = threading.Lock()
+        self._next: Future[None] | None = None
         loops = [self._run, self._ask] if witnesses else [self._run]
         self._threads = [threading.Thread(target=loop, name="casbah-log", daemon=True) for loop in loops]
         store.before_deleting = self._before_deleting
@@ -71,13 +75,12 @@ class Logs:
     @property
     def stopped(self) -> int:
         """How many logs are stopped, as a witness knows another history of them."""
-        return sum(item.witnessed.conflict is not None for item in list(self._logs.values()))
+        return sum(bool(item.witnessed.conflicts) for item in list(self._logs.values()))
 
     @property
     def problems(self) -> Sequence[str]:
         """What is wrong with logs and witnesses, without the names of tenants."""
-        all_conflicts = [item.witnessed.conflict for item in list(self._logs.values())]
-        conflicts = [item for item in all_conflicts if item is not None]
+        conflicts = [conflict for item in list(self._logs.values()) for conflict in item.witnessed.conflicts]
         disagreeing = {item.witness for item in conflicts}
         late = (
             item
@@ -94,17 +97,21 @@ class Logs:
 
     def of(self, tenant: str) -> TenantLog:
         """A tenant's log, begun when it is first asked for. Witnesses are asked what they know before anything is signed."""
-        with self._opening:
-            if tenant not in self._logs:
-                sealed = self._store.tenant(TenantId(tenant))
-                opened = TenantLog(self._folder_of(tenant), tenant, sealed, self._signer)
-                try:
-                    self._witnesses.ask([opened.witnessed])
-                except BaseException:
-                    opened.close()
-                    raise
-                self._logs[tenant] = opened
-            return self._logs[tenant]
+        known = self._logs.get(tenant)
+        return self._opened(tenant) if known is None else known
+
+    def ask(self) -> None:
+        """Ask the witnesses to cosign the last checkpoints."""
+        self._witnesses.ask([item.witnessed for item in list(self._logs.values())])
+
+    def ask_about(self, log: TenantLog, proof: str) -> Future[None] | None:
+        """Ask the witnesses now, if none has cosigned the checkpoint of a proof. Requests that come together share it."""
+        if not self._witnesses.names or proof.count("\n\u2014 ") > len(log.verifier_keys):
+            return None
+        with self._asking:
+            if self._next is None or self._next.done() or self._next.running():
+                self._next = self._asker.submit(self.ask)
+            return self._next
 
     def begin(self) -> None:
         """Keep the logs up to date until closed."""
@@ -117,10 +124,24 @@ class Logs:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        self._asker.shutdown()
         self._witnesses.close()
         self._store.before_deleting = None
         for item in self._logs.values():
             item.close()
+
+    def _opened(self, tenant: str) -> TenantLog:
+        with self._opening:
+            if tenant not in self._logs:
+                sealed = self._store.tenant(TenantId(tenant))
+                opened = TenantLog(self._folder_of(tenant), tenant, sealed, self._signer)
+                try:
+                    self._witnesses.ask([opened.witnessed])
+                except BaseException:
+                    opened.close()
+                    raise
+                self._logs[tenant] = opened
+            return self._logs[tenant]
 
     def _run(self) -> None:
         while not self._closing.wait(self._pause):
@@ -132,10 +153,6 @@ class Logs:
                     if not self._closing.is_set():
                         what = tenant, shown(error)
                         log.warning("tenant %s: its log cannot be continued: %s", *what, exc_info=bug(error))
-
-    def ask(self) -> None:
-        """Ask the witnesses to cosign the last checkpoints."""
-        self._witnesses.ask([item.witnessed for item in list(self._logs.values())])
 
     def _ask(self) -> None:
         while not self._closing.wait(self._pause):

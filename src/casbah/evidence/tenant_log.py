@@ -129,7 +129,7 @@ class TenantLog:
 
         Of a stopped log, there are proofs of what it has; then raises LogStoppedError of other activities.
         """
-        if self.witnessed.conflict is None:
+        if not self.witnessed.conflicts:
             self.advance()
         record = self._tenant.sealed_record(activity_id)
         if record is None:
@@ -156,7 +156,7 @@ class TenantLog:
 
     def _require_agreement(self) -> None:
         """Raises LogStoppedError if a witness knows another history: signing would make a fork of it."""
-        if self.witnessed.conflict is not None:
+        if self.witnessed.conflicts:
             raise LogStoppedError
 
     def _require_tile(self, level: int, number: int) -> None:

@@ -1,6 +1,7 @@
 """One log as its witnesses see it: what they are to cosign, what they have cosigned, whether they know another history."""
 
 import logging
+import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from casbah.evidence import merkle, notes
-from casbah.evidence.conflict import Conflict, conflict_in, forget_conflict, note_conflict
+from casbah.evidence.conflict import Conflict, conflicts_in, note_conflicts
 from casbah.evidence.log_files import LogFiles
 from casbah.evidence.witnessed_trees import WitnessedTree, WitnessedTrees
 
@@ -25,9 +26,10 @@ class WitnessedLog:
         self._keys = keys
         self._trees = WitnessedTrees(files.folder)
         self._cosigned_at = -_FRESH_SECONDS
+        self._lock = threading.Lock()
         self._served = 0
         self._lines: dict[int, dict[str, str]] = {}
-        self.conflict = conflict_in(files.folder)
+        self._conflicts = conflicts_in(files.folder)
 
     @property
     def origin(self) -> str:
@@ -38,6 +40,11 @@ class WitnessedLog:
     def signed(self) -> str:
         """The last signed checkpoint, without cosignatures; empty before the first one."""
         return self._files.state.checkpoint
+
+    @property
+    def conflicts(self) -> Sequence[Conflict]:
+        """What witnesses know that are in conflict with the log, which is then stopped."""
+        return list(self._conflicts.values())
 
     @property
     def checkpoint(self) -> str:
@@ -74,21 +81,19 @@ class WitnessedLog:
 
     def stop(self, conflict: Conflict) -> None:
         """Sign nothing more, also after a restart."""
-        if self.conflict != conflict:
-            log.error("the log %s is stopped: %s", self.origin, conflict.problem)
-            self.conflict = conflict
-            note_conflict(self._files.folder, conflict)
+        with self._lock:
+            if self._conflicts.get(conflict.witness) != conflict:
+                log.error("the log %s is stopped: %s", self.origin, conflict.problem)
+                self._conflicts = {**self._conflicts, conflict.witness: conflict}
+                note_conflicts(self._files.folder, self._conflicts)
 
-    def resume(self) -> None:
-        """Sign again: the witness of the conflict has cosigned the last checkpoint, or is no longer asked."""
-        if self.conflict is not None:
-            log.warning(
-                "the log %s is continued: witness %s is no longer in conflict with it",
-                self.origin,
-                self.conflict.witness,
-            )
-            forget_conflict(self._files.folder)
-            self.conflict = None
+    def resume(self, witness: str) -> None:
+        """A witness has cosigned the last checkpoint, or is no longer asked. Sign again, unless another is in conflict."""
+        with self._lock:
+            if witness in self._conflicts:
+                log.warning("witness %s is no longer in conflict with the log %s", witness, self.origin)
+                self._conflicts = {name: item for name, item in self._conflicts.items() if name != witness}
+                note_conflicts(self._files.folder, self._conflicts)
 
     def close(self) -> None:
         """Keep the newest witnessed tree."""

@@ -94,6 +94,11 @@ class Witnesses:
         self._pool = ThreadPoolExecutor(max(len(addresses), 1), thread_name_prefix="casbah-witness")
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of all."""
+        return self._names
+
+    @property
     def states(self) -> Sequence[WitnessState]:
         """How each is doing."""
         return [_state(item) for item in self._witnesses]
@@ -101,8 +106,9 @@ class Witnesses:
     def ask(self, logs: Sequence[WitnessedLog]) -> None:
         """Ask all witnesses that answer to cosign the last checkpoints of logs."""
         for item in logs:
-            if item.conflict is not None and item.conflict.witness not in self._names:
-                item.resume()
+            for conflict in item.conflicts:
+                if conflict.witness not in self._names:
+                    item.resume(conflict.witness)
         checkpoints = {item: item.signed for item in logs if item.signed}
         running = {item.address.name: self._pool.submit(self._turn, item, checkpoints) for item in self._witnesses}
         answers = {name: turn.result() for name, turn in running.items()}
@@ -156,8 +162,7 @@ def _ask(witness: _Witness, standing: _Standing, item: WitnessedLog, checkpoint:
     witness.failures, witness.problem = 0, ""
     standing.failures, standing.problem, standing.waiting = 0, "", None
     standing.size, standing.text = notes.size_in(checkpoint), notes.text_of(checkpoint)
-    if item.conflict is not None and item.conflict.witness == name:
-        item.resume()
+    item.resume(name)
     return line
 
 

@@ -1,6 +1,8 @@
 """The transparency log of the caller's tenant, as static files are served (c2sp.org/tlog-tiles), and proofs from it."""
 
+import asyncio
 import re
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Annotated
 
@@ -50,8 +52,7 @@ async def show_log_keys(context: WriterContext) -> Response:
 
 
 async def prove(context: WriterContext) -> Response:
-    proof = await context.quick(lambda: _log(context).proof(context.path["pk"]))
-    return Response(proof, media_type=TEXT, headers=_BRIEFLY)
+    return Response(await _proof(context, context.path["pk"]), media_type=TEXT, headers=_BRIEFLY)
 
 
 async def prove_export(context: WriterContext) -> ExportProofAnswer:
@@ -61,21 +62,37 @@ async def prove_export(context: WriterContext) -> ExportProofAnswer:
         raise NoSuchExportError
     act = act_of(context.request, context.services, context.caller, name="prove_export", about=context.path)
 
-    def read() -> ExportProofAnswer:
+    def add() -> bytes:
         log = _log(context)
         log.advance()
         result = {"sha256": export.sha256, "bytes": export.bytes, "rows": export.rows, "origin": log.origin}
         proven = replace(act, result={**result, "first": 0, "end": log.size})
         context.services.trail.record(proven, context.tenant_id, done=False)
-        activity_id = f"{ID_PREFIX}{act.id}"
-        proof = log.proof(activity_id)
         record = context.tenant.fetch(activity_id)
         if record is None:
             raise ActivityNotFoundError
-        return ExportProofAnswer(record.decode(), proof)
+        return record
 
+    activity_id = f"{ID_PREFIX}{act.id}"
     context.request.state.recorded = True
-    return await context.quick(read)
+    record = await context.quick(add)
+    return ExportProofAnswer(record.decode(), await _proof(context, activity_id))
+
+
+async def _proof(context: WriterContext, activity_id: str) -> str:
+    """The proof of an activity. If no witness has cosigned its entry yet, they are asked first; no thread waits for them."""
+
+    def made() -> tuple[str, Future[None] | None]:
+        log = _log(context)
+        proof = log.proof(activity_id)
+        logs = context.writer.logs
+        return proof, None if logs is None else logs.ask_about(log, proof)
+
+    proof, asked = await context.quick(made)
+    if asked is None:
+        return proof
+    await asyncio.shield(asyncio.wrap_future(asked))
+    return await context.quick(lambda: _log(context).proof(activity_id))
 
 
 def _log(context: WriterContext) -> TenantLog:
