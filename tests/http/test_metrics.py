@@ -5,6 +5,7 @@ import json
 import logging
 from contextlib import closing
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -98,6 +99,12 @@ def logged():
     logs._requests = None
     root.handlers[:] = before
     root.setLevel(level)
+
+
+def test_a_request_to_a_vendor_or_a_witness_is_not_logged_with_what_was_asked(logged) -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as client:
+        assert client.get("https://vendor.example/events?user=nobody-knows").status_code == 200
+    assert logged() == []
 
 
 def test_a_request_is_one_line_without_what_was_asked(opened, logged) -> None:

@@ -48,6 +48,8 @@ def set_up(*, level: str, form: str, of_requests: bool, stream: TextIO = sys.std
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # It logs the address of every request to a vendor or a witness, with its parameters.
+    logging.getLogger("httpx").setLevel(max(root.level, logging.WARNING))
     _requests = None
     if of_requests:
         _requests = structlog.wrap_logger(

@@ -181,7 +181,7 @@ def _cosignature(witness: _Witness, standing: _Standing, item: WitnessedLog, che
             raise HistoryConflictError(f"it has cosigned another tree of {older} entries")
         known = _size_in(body) if status == _CONFLICT else None
         if known is None:
-            raise _RefusedError(f"it answered {status}: {body[:_SHOWN].strip()}")
+            raise _RefusedError(f"it answered {status} {body[:_SHOWN].strip()}".strip())
         _require_later(known, older, size, notes.size_in(item.signed))
         older = known
     raise _RefusedError("it names another size each time")
