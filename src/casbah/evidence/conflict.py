@@ -33,7 +33,7 @@ def conflicts_in(folder: Path) -> Mapping[str, Conflict]:
 
 
 def note_conflicts(folder: Path, conflicts: Mapping[str, Conflict]) -> None:
-    """Note the conflicts of the log in a folder, which may be none."""
+    """Note the conflicts of the log in a folder; without any, remove the file."""
     if conflicts:
         write_json(folder / FILE, {"witnesses": {name: item.reason for name, item in conflicts.items()}})
     else:
