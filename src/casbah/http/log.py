@@ -82,16 +82,16 @@ async def prove_export(context: WriterContext) -> ExportProofAnswer:
 async def _proof(context: WriterContext, activity_id: str) -> str:
     """The proof of an activity. If no witness has cosigned its entry yet, they are asked first; no thread waits for them."""
 
-    def made() -> tuple[str, Future[None] | None]:
+    def read() -> tuple[str, Future[None] | None]:
         log = _log(context)
         proof = log.proof(activity_id)
         logs = context.writer.logs
         return proof, None if logs is None else logs.ask_about(log, proof)
 
-    proof, asked = await context.quick(made)
-    if asked is None:
+    proof, answers = await context.quick(read)
+    if answers is None:
         return proof
-    await asyncio.shield(asyncio.wrap_future(asked))
+    await asyncio.shield(asyncio.wrap_future(answers))
     return await context.quick(lambda: _log(context).proof(activity_id))
 
 
