@@ -73,6 +73,27 @@ def test_it_says_that_no_witness_knows_an_activity_yet(witnessed: Any) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_of_the_log_has_its_checkpoint_and_its_keys(witnessed: Any, axe: str, theme: str) -> None:
+    opened, log, _ = witnessed
+    page = opened("/evidence", color_scheme=theme, bypass_csp=True)
+    page.locator("dl.facts").wait_for()
+    origin, size, root, *_ = log.checkpoint.split("\n")
+    facts = page.locator("dl.facts dd").all_inner_texts()
+    assert facts[:3] == [origin, size, root]
+    assert page.locator(".page pre").inner_text().splitlines() == list(log.verifier_keys)
+    for link, content in (("checkpoint", log.checkpoint), ("keys", "".join(f"{key}\n" for key in log.verifier_keys))):
+        with page.expect_download() as waiting:
+            page.get_by_role("link", name=f"Download {link}").click()
+        assert Path(waiting.value.path()).read_text() == content
+    assert violations(page, axe) == []
+
+
+def test_the_page_of_the_log_says_so_where_there_is_none(opened: Callable[..., Any]) -> None:
+    page = opened("/evidence")
+    page.get_by_text("This server keeps no transparency log.").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_in_a_proof(witnessed: Any, axe: str, theme: str) -> None:
     opened, _, _ = witnessed
     page = shown(opened, NAME, color_scheme=theme, bypass_csp=True)

@@ -27,6 +27,7 @@ VIEWS = (
     "/audit",
     "/retention",
     "/deletion",
+    "/evidence",
     "/rejects",
 )
 """Paths that serve the page; the page selects the view by its URL."""

@@ -74,6 +74,10 @@ export const metadata = get(`${CORE}/activities/metadata/`);
 export const recordFile = (id) => `${CORE}/activities/${encodeURIComponent(id)}/`;
 export const fetchOne = (id, options) => ask("GET", recordFile(id), undefined, options);
 export const proofOf = (id) => textOf(`${EXTENSION}/log/proofs/${encodeURIComponent(id)}`);
+export const CHECKPOINT = `${EXTENSION}/log/checkpoint`;
+export const LOG_KEYS = `${EXTENSION}/log/keys`;
+export const checkpoint = () => textOf(CHECKPOINT);
+export const logKeys = () => textOf(LOG_KEYS);
 export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, body);
 export const feedbackOn = (id, options) =>
   ask("GET", `${EXTENSION}/activities/${encodeURIComponent(id)}/feedback`, undefined, options);

@@ -13,6 +13,7 @@ import { namesPage } from "./names.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
 import { forget, prepare } from "./period.js";
 import { entityHere, follow, KINDS, onMove } from "./place.js";
+import { evidencePage } from "./proof.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
 const MANAGE = "Investigation.manage";
@@ -34,6 +35,7 @@ const VIEWS = [
   { path: "/audit", title: "Audit trail", make: auditPage },
   { path: "/retention", title: "Retention and holds", make: retentionPage, needs: [ADMINISTER, DELETE, HOLD] },
   { path: "/deletion", title: "Delete activities", make: deletionPage, needs: [DELETE] },
+  { path: "/evidence", title: "Evidence", make: evidencePage },
   { path: "/rejects", title: "Refused events", make: rejectsPage, needs: [ADMINISTER] },
 ];
 

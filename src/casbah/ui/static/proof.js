@@ -1,12 +1,30 @@
-// The proof that an activity is in the transparency log: its place there, and since when witnesses have known it.
+// Evidence: the transparency log of the tenant, and the proof that an activity is in it, with what witnesses have signed.
 
 import * as api from "./api.js";
-import { dialog, h, toast } from "./dom.js";
+import { copy, dialog, h, toast } from "./dom.js";
+import { page } from "./pages.js";
 import { counted, moment } from "./words.js";
 
 /** The bytes of a cosignature (c2sp.org/tlog-cosignature): the key's id, the time in seconds, the signature. */
 const COSIGNATURE = 76;
 const TIME = [4, 12];
+
+/** The page of the log: its last checkpoint, its keys, and both as files. */
+export const evidencePage = ({ mayProve }) =>
+  page("Evidence", async () => {
+    if (!mayProve) return h("p", { class: "quiet" }, "This server keeps no transparency log. Set CASBAH_LOG_NAME, and every activity gets a proof that it is there unchanged.");
+    const [checkpoint, keys] = await Promise.all([api.checkpoint(), api.logKeys()]);
+    const { origin, size, root, witnesses } = signed(checkpoint);
+    return [
+      h("p", { class: "quiet" }, "A signed Merkle tree over all activities: who keeps a checkpoint can tell later whether one was changed or removed. The drawer of an activity has its proof."),
+      listed([["Log", origin], ["Entries", counted(size)], ["Checkpoint", h("code", {}, root)], ...witnesses]),
+      h("p", { class: "row wrap" }, h("a", { class: "button", href: api.CHECKPOINT, download: "checkpoint" }, "Download checkpoint"), h("a", { class: "button", href: api.LOG_KEYS, download: "log.vkey" }, "Download keys")),
+      h("h2", {}, "Keys"),
+      h("p", { class: "quiet" }, "Give them to auditors early, and not through this server: a checker must not ask the server that it checks."),
+      h("pre", { tabindex: "0" }, keys.trim()),
+      h("p", {}, h("button", { onclick: () => copy(keys, "Keys") }, "Copy keys")),
+    ];
+  });
 
 /** The button that shows the proof of an activity, and offers its files. */
 export const proofButton = (id) => h("button", { onclick: () => show(id).catch((error) => toast(error.message, "bad")) }, "Proof");
@@ -19,17 +37,20 @@ async function show(id) {
 }
 
 function facts(text) {
-  const [head, checkpoint, signatures] = text.split("\n\n");
+  const at = text.indexOf("\n\n");
+  const { origin, size, root, witnesses } = signed(text.slice(at + 2));
+  return listed([["Log", origin], ["Entry", `${counted(/^index (\d+)$/m.exec(text.slice(0, at))[1])} of ${counted(size)}`], ["Checkpoint", h("code", {}, root)], ...witnesses]);
+}
+
+/** What a signed checkpoint says, and the rows of its witnesses. */
+function signed(text) {
+  const [checkpoint, signatures] = text.split("\n\n");
   const [origin, size, root] = checkpoint.split("\n");
   const witnesses = signatures.trim().split("\n").map(witnessed).filter(Boolean);
-  const rows = [
-    ["Log", origin],
-    ["Entry", `${counted(/^index (\d+)$/m.exec(head)[1])} of ${counted(size)}`],
-    ["Checkpoint", h("code", {}, root)],
-    ...(witnesses.length ? witnesses : [["Witnessed", "not yet"]]),
-  ];
-  return h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, h("span", { class: "grow break" }, value))]));
+  return { origin, size, root, witnesses: witnesses.length ? witnesses : [["Witnessed", "not yet"]] };
 }
+
+const listed = (rows) => h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, h("span", { class: "grow break" }, value))]));
 
 /** The row of a signature, if it is a witness's. */
 function witnessed(line) {
