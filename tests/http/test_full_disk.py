@@ -36,6 +36,7 @@ WRITES = [
         {"name": "r", "action": "hold", "filters": {"activity.id": {"eq": ["a"]}}},
         id="a legal hold",
     ),
+    pytest.param(f"{EXTENSION}/names", {"filter": "user.username", "value": LARGE[:900], "name": "n"}, id="a name"),
     pytest.param(f"{EXTENSION}/exports", {"format": "ndjson"}, id="an export"),
     pytest.param(f"{EXTENSION}/snapshots", {}, id="a snapshot"),
 ]
