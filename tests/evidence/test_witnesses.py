@@ -235,6 +235,20 @@ def test_what_no_witness_has_signed_is_ignored(tmp_path, one):
         assert logs.witnesses[0].problem == "its answer has no valid cosignature"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://127.0.0.1:1", id="nothing listens there"),
+        pytest.param("https://127.0.0.1:1", id="nor with TLS"),
+        pytest.param("http://\u0300.example", id="a name that is not valid"),
+    ],
+)
+def test_a_witness_that_cannot_be_reached_is_down(tmp_path, one, url):
+    with opened(tmp_path, FakeWitness(one.signer, url)) as (store, logs):
+        assert grow(store, logs, 0, 10).size == 10
+        assert logs.witnesses[0].problem
+
+
 def test_a_server_that_starts_again_learns_what_the_witness_knows(tmp_path, one):
     with opened(tmp_path, one) as (store, logs):
         grow(store, logs, 0, 10)
@@ -282,12 +296,14 @@ def test_a_log_of_an_older_copy_signs_nothing(older, one, caplog):
         assert "casbah log renew" in damage.problem
 
 
-def test_a_stopped_log_is_still_stopped_when_the_witness_is_down(older, one):
+def test_a_stopped_log_is_still_stopped_when_the_witness_is_down(older, one, caplog):
     with opened(older, one) as (_, logs):
         logs.of("acme")
     one.broken = 500
+    caplog.clear()
     with opened(older, one) as (store, logs), pytest.raises(LogStoppedError):
         grow(store, logs, 10, 20)
+    assert "is stopped: witness" in caplog.text, "a server that starts again says so again"
 
 
 def test_a_log_is_continued_once_the_witness_agrees_or_is_no_longer_asked(older, one, three):

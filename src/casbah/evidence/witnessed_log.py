@@ -30,6 +30,8 @@ class WitnessedLog:
         self._served = 0
         self._lines: dict[int, dict[str, str]] = {}
         self._conflicts = conflicts_in(files.folder)
+        for conflict in self._conflicts.values():
+            log.error("the log %s is stopped: %s", self.origin, conflict.problem)
 
     @property
     def origin(self) -> str:
@@ -73,11 +75,14 @@ class WitnessedLog:
     def cosigned(self, checkpoint: str, lines: Mapping[str, str], *, quorum: int) -> None:
         """Note valid cosignatures of a checkpoint by the names of their witnesses. It is witnessed once there are so many."""
         size = notes.size_in(checkpoint)
-        self._lines = {size: {**self._lines.get(size, {}), **lines}}
-        if len(self._lines[size]) >= quorum:
-            root = b64encode(notes.root_in(checkpoint)).decode()
-            self._trees.add(WitnessedTree(size, root, tuple(self._lines[size].values())))
-            self._cosigned_at = time.monotonic()
+        with self._lock:
+            if size < max(self._lines, default=0):
+                return  # Another answer has come first, of a later checkpoint.
+            self._lines = {size: {**self._lines.get(size, {}), **lines}}
+            if len(self._lines[size]) >= quorum:
+                root = b64encode(notes.root_in(checkpoint)).decode()
+                self._trees.add(WitnessedTree(size, root, tuple(self._lines[size].values())))
+                self._cosigned_at = time.monotonic()
 
     def stop(self, conflict: Conflict) -> None:
         """Sign nothing more, also after a restart."""

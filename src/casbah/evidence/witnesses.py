@@ -218,7 +218,7 @@ def _posted(witness: _Witness, content: str) -> tuple[int, str]:
                 body += part
                 if len(body) > _MAX_ANSWER or time.monotonic() > end:
                     raise _UnavailableError("its answer is too long, or takes too long")
-    except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
+    except (httpx.TransportError, httpx.StreamError, httpx.DecodingError, httpx.InvalidURL) as error:
         raise _UnavailableError(str(error) or type(error).__name__) from error
     if answer.status_code == _TOO_MANY or answer.status_code >= _ERROR:
         raise _UnavailableError(f"it answered {answer.status_code}")
