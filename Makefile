@@ -34,9 +34,10 @@ serve: $(RUNNABLE)  ## serve the API on 127.0.0.1:8765 until interrupted
 	@$(BIN)/casbah serve $(ARGS)
 
 # From the last commit, so that the same commit makes the same bytes anywhere: their times are the commit's.
-wheel: $(RUNNABLE)  ## build dist/casbah-...whl, with the web UI and the samples, from the last commit
+wheel: $(RUNNABLE)  ## build dist/casbah-...whl, with the web UI, the samples and the documents, from the last commit
 	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; umask 022; \
 	git archive HEAD | tar -x -C "$$work"; \
+	mkdir "$$work/src/casbah/docs"; cp "$$work"/docs/*.md "$$work/src/casbah/docs"; \
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
 	    --no-build-isolation --wheel-dir dist "$$work"; \
 	ls dist/casbah-*.whl

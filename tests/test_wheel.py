@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -58,39 +59,67 @@ def test_what_is_in_it(wheels: tuple[Path, Path]) -> None:
     } <= names
     assert any(name.startswith("casbah/demo/samples/") for name in names)
     assert "Requires-Python: >=3.11" in metadata
+    pages = {f"casbah/{page.relative_to(ROOT)}" for page in (ROOT / "docs").glob("*.md")}
+    assert {name for name in names if name.startswith("casbah/docs/")} == pages
+    assert "Project-URL" not in metadata  # There is no address yet; one that leads nowhere is worse than none.
     assert "](docs/" not in metadata  # Links of the page of a package lead nowhere if they are relative.
 
 
-@pytest.mark.parametrize("minor", ["3.11", "3.13"])
-def test_it_runs_in_an_empty_environment_without_network(minor: str, wheels: tuple[Path, Path], tmp_path: Path) -> None:
-    python = next(
-        iter(sorted((Path.home() / ".pyenv" / "versions").glob(f"{minor}.*/bin/python3"))), None
-    ) or shutil.which(f"python{minor}")
+def interpreter(minor: str) -> str:
+    """A Python of that version. Skips the test if there is none."""
+    known = sorted((Path.home() / ".pyenv" / "versions").glob(f"{minor}.*/bin/python3"))
+    python = str(known[0]) if known else shutil.which(f"python{minor}")
     if python is None:
         pytest.skip(f"no Python {minor}")
-    run(python, "-m", "venv", tmp_path / "venv", folder=tmp_path)
-    pip = (tmp_path / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
-    lock = ROOT / "requirements.runtime.lock"
+    return python
+
+
+def fetched(*command: object, folder: Path) -> None:
+    """Run a command that downloads. Skips the test if there is no network."""
     try:
-        run(
-            *pip,
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--require-hashes",
-            "--dest",
-            "wheels",
-            "-r",
-            lock,
-            folder=tmp_path,
-        )
+        run(*command, folder=folder)
     except AssertionError as error:
         if "NewConnectionError" in str(error) or "NameResolutionError" in str(error):
             pytest.skip("no network to collect the packages from")
         raise
-    run(*pip, "install", "--no-index", "--find-links", "wheels", wheels[0], folder=tmp_path)
+
+
+def collected(pip: Sequence[object], folder: Path) -> Path:
+    """A folder with the packages of the lock, for a Python without network."""
+    options = ("--quiet", "--no-deps", "--require-hashes", "--dest", "wheels", "-r", ROOT / "requirements.runtime.lock")
+    fetched(*pip, "download", *options, folder=folder)
+    return folder / "wheels"
+
+
+@pytest.mark.parametrize("minor", ["3.11", "3.13"])
+def test_it_runs_in_an_empty_environment_without_network(minor: str, wheels: tuple[Path, Path], tmp_path: Path) -> None:
+    run(interpreter(minor), "-m", "venv", tmp_path / "venv", folder=tmp_path)
+    pip = (tmp_path / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
+    wheelhouse = collected(pip, tmp_path)
+    run(*pip, "install", "--no-index", "--find-links", wheelhouse, wheels[0], folder=tmp_path)
     casbah = tmp_path / "venv" / "bin" / "casbah"
     assert run(casbah, "--version", folder=tmp_path).stdout.startswith("casbah ")
+    assert run(casbah, "help", "search", folder=tmp_path).stdout.startswith("# Searches")
     ran = run(casbah, "demo", "--once", "--count", "300", "--port", "0", folder=tmp_path)
     assert ran.stdout.count("curl -s -H") == 3
     assert "casbah" in run(casbah, "list", "--limit", "1", "--store", "demo-store", folder=tmp_path).stderr
+
+
+def test_uv_runs_and_installs_it_without_network(wheels: tuple[Path, Path], tmp_path: Path) -> None:
+    python = interpreter("3.13")
+    run(python, "-m", "venv", tmp_path / "venv", folder=tmp_path)
+    pip = (tmp_path / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
+    fetched(*pip, "install", "--quiet", "uv", folder=tmp_path)
+    wheelhouse = collected(pip, tmp_path)
+    bin_ = tmp_path / "venv" / "bin"
+    offline = {
+        "UV_OFFLINE": "1",
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(wheelhouse),
+        "UV_PYTHON": python,
+        **{f"UV_{name}_DIR": str(tmp_path / name) for name in ("CACHE", "TOOL", "TOOL_BIN")},
+    }
+    demo = ("casbah", "demo", "--once", "--count", "300", "--port", "0")
+    assert run(bin_ / "uvx", "--from", wheels[0], *demo, folder=tmp_path, **offline).stdout.count("curl -s -H") == 3
+    run(bin_ / "uv", "tool", "install", wheels[0], folder=tmp_path, **offline)
+    assert run(tmp_path / "TOOL_BIN" / "casbah", "--version", folder=tmp_path).stdout.startswith("casbah ")

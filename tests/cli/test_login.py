@@ -174,7 +174,7 @@ def test_a_server_is_managed_from_another_machine(run: Run, tmp_path: Path) -> N
 
 
 ON_THIS_MACHINE = {
-    "serve, demo, settings, doctor, health, completion, login, logout, servers": "about this machine",
+    "serve, demo, settings, doctor, health, help, completion, login, logout, servers": "about this machine",
     "ingest, pull": "read files and settings of this machine; other machines send to the API (docs/openapi.md)",
     "sources, check, compare, reconcile": "compare or show what they are given",
     "copy, migrate, verify, salvage, backup make, backup list, backup verify, backup restore": "read and write a store's files",

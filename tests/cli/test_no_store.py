@@ -55,6 +55,7 @@ READS = [
 CREATES = [["serve"], ["demo"], ["ingest"], ["pull"], ["token", "create"], ["backup", "restore"]]
 OTHERS = [
     ["health"],
+    ["help"],
     ["settings"],
     ["sources"],
     ["completion", "bash"],

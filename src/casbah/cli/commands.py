@@ -22,6 +22,7 @@ GROUPS = {
         "settings":   Row("settings.show",             "Show every setting: value, origin and purpose."),
         "doctor":     Row("doctor.doctor",             "Check settings, folder, store and server, and report problems with their fixes."),
         "health":     Row("health.health",             "Ask this machine's server whether it is healthy, as a container's health check does."),
+        "help":       Row("help.help_",                 "Show a page of the documentation, or list all pages."),
         "completion": Row("completion.completion",     "Print the script that completes casbah's commands and options in a shell."),
     },
     "Bring in activities": {
