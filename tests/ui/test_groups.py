@@ -109,6 +109,25 @@ def test_groups_keep_times_as_they_were_typed(opened: Callable[..., Any]) -> Non
     assert page.get_by_label("Search with by:").input_value() == f"ip:{SPRAYER} since:20h by:ip"
 
 
+def test_the_period_of_groups_is_a_click(opened: Callable[..., Any]) -> None:
+    """The times of a search are replaced; what is in quotes stays."""
+    quoted = f'ip:{SPRAYER} "since:1h" since:2h by:user'
+    page = opened(f"/groups?q={quote(quoted)}")
+    box = page.get_by_label("Search with by:")
+    page.get_by_text("No activities match.").wait_for()
+    for name, since in (("24 h", "since:24h"), ("7 d", "since:7d"), ("All", "")):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.locator("[aria-label=Time] [aria-pressed=true]", has_text=name).wait_for()
+        assert box.input_value() == f'ip:{SPRAYER} "since:1h" by:user {since}'.strip()
+    page.go_back()
+    page.locator("[aria-label=Time] [aria-pressed=true]", has_text="7 d").wait_for()
+    timed = f"ip:{SPRAYER} until:2000-01-01T10:00 by:user"
+    page.goto(f"/groups?q={quote(timed)}")
+    page.get_by_text("No activities match.").wait_for()
+    page.get_by_role("button", name="7 d", exact=True).click()
+    page.get_by_text(f"{SPRAYED} groups of {SPRAYED} activities", exact=False).wait_for()
+
+
 def test_what_stopped_is_listed(opened: Callable[..., Any]) -> None:
     page = opened("/groups")
     page.get_by_label("Search with by:").fill(f"ip:{SPRAYER} by:user since:20h")

@@ -19,6 +19,14 @@ const READY = [
   ["New apps", "Apps by number of users, compared with the previous 30 days", "by:app distinct:user since:30d"],
 ];
 
+/** Periods until now, as a search says them. */
+const TIMES = [["24 h", "24h"], ["7 d", "7d"], ["30 d", "30d"], ["All", null]];
+/** The times of a search; what is in quotes stays. */
+const TIMED = /"[^"]*"|(?:^|\s)(?:since|until|date):\S*/gi;
+
+/** A search with another period. */
+const withTime = (q, since) => [q.replace(TIMED, (part) => (part.startsWith('"') ? part : "")).trim(), since && `since:${since}`].filter(Boolean).join(" ");
+
 /** The URL of the groups of a search. */
 export const groupsAddress = (q) => `/groups?q=${encodeURIComponent(q)}`;
 
@@ -37,6 +45,7 @@ export function groupsPage() {
     event.preventDefault();
     showGroups(search.value.trim());
   };
+  const times = TIMES.map(([text, since]) => h("button", { type: "button", onclick: () => showGroups(withTime(here(), since)) }, text));
   const content = h("div", { "aria-live": "polite" });
   const latest = new api.Latest();
   const node = h(
@@ -44,6 +53,7 @@ export function groupsPage() {
     { class: "page groups" },
     h("h1", {}, "Groups"),
     h("form", { class: "row wrap", onsubmit: submit }, search, h("button", { class: "primary" }, "Show groups")),
+    h("div", { class: "row together", role: "group", "aria-label": "Time" }, times),
     h("ul", { class: "chips", "aria-label": "Ready-made views" }, READY.map(([name, help, q]) => h("li", {}, h("a", { class: "button", href: groupsAddress(q), title: help }, name)))),
     content,
   );
@@ -51,6 +61,10 @@ export function groupsPage() {
   async function draw() {
     const q = here();
     search.value = q;
+    times.forEach((button, position) => {
+      button.setAttribute("aria-pressed", String(q !== "" && withTime(q, TIMES[position][1]) === q));
+      button.disabled = !q;
+    });
     if (!q) return void put(content, h("p", { class: "quiet" }, "by: groups activities by one or two fields; distinct: counts the values of others in each group."));
     const signal = latest.begin();
     content.setAttribute("aria-busy", "true");
