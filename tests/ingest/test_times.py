@@ -25,6 +25,12 @@ CALENDAR = [
     pytest.param("20250918160017.614", 1758211217614, id="an event log file's compact form"),
     pytest.param("4/28/2021, 3:05:26.000 PM", 1619622326000, id="Sentinel's export, afternoon"),
     pytest.param("4/28/2021, 12:05:26.000 AM", 1619568326000, id="Sentinel's export, after midnight"),
+    pytest.param(
+        "Mon Mar 02 2026 10:00:00 GMT+0100 (Central European Standard Time)", 1772442000000, id="JavaScript's"
+    ),
+    pytest.param("Mon Mar 02 2026 10:00:00 GMT-0330", 1772458200000, id="JavaScript's, without a name of the zone"),
+    pytest.param("Mon Mar 02 2026 10:00:00", None, id="JavaScript's, without an offset"),
+    pytest.param("Mon Mar 32 2026 10:00:00 GMT+0100", None, id="JavaScript's, no such day"),
     pytest.param("1969-12-31T23:59:59Z", -1000, id="before the epoch"),
     pytest.param("redacted", None, id="redacted"),
     pytest.param("...", None, id="dots"),

@@ -28,6 +28,11 @@ _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
 _AMERICAN = re.compile(
     r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))?[ \u202f]([AaPp])[Mm]", re.ASCII
 )
+_SCRIPT = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d GMT[+-]\d{4})(?: \([^()]{1,60}\))?", re.ASCII
+)
+"""`Mon Mar 02 2026 10:00:00 GMT+0100 (Central European Standard Time)`, as JavaScript writes a time."""
+
 _TWELVE_HOURS = re.compile(r"\d{4}-\d\d-\d\d, \d\d:\d\d:\d\d [AP]M", re.ASCII)
 """`2018-04-12, 10:12:51 AM`, as the older console of CloudTrail writes local times."""
 
@@ -40,7 +45,7 @@ _UNITS = ((10**11, 1_000), (10**14, 1), (10**17, 1e-3), (_MAX_NUMBER, 1e-6))
 
 def calendar(text: str) -> int | None:
     """Parse a calendar time: `2022-12-11T02:57:48.6930000Z`, `2022-12-11 02:57:48`, `20250918160017.614`,
-    `4/28/2021, 3:05:26.000 PM`. None if it is not one.
+    `4/28/2021, 3:05:26.000 PM`, `Mon Mar 02 2026 10:00:00 GMT+0100`. None if it is not one.
     """
     stripped = text.strip()
     try:
@@ -155,6 +160,9 @@ def _written(text: str) -> datetime:
         afternoon = 12 if american.group(8) in "Pp" else 0
         whole = datetime(year, month, day, hour % 12 + afternoon, minute, second)  # noqa: DTZ001  it has no zone
         return whole + _fraction(american.group(7))
+    script = _SCRIPT.fullmatch(text)
+    if script:
+        return datetime.strptime(script.group(1), "%b %d %Y %H:%M:%S GMT%z")
     raise ValueError(text)
 
 
