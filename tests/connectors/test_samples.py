@@ -21,3 +21,15 @@ def test_events_become_the_records_that_were_reviewed(sample: Path) -> None:
 
 def test_every_source_has_samples() -> None:
     assert {folder.name for folder in samples.folders()} == set(connectors())
+
+
+FEWER = {"atlassian": 2, "mdca": 5}
+"""Sources of which fewer than ten real events are public under a licence that permits copies, and how many."""
+
+
+def test_every_source_has_ten_real_events_where_they_exist() -> None:
+    known = connectors()
+    real = [folder for folder in samples.folders() if known[folder.name].samples != "documentation"]
+    counts = {folder.name: len(next(folder.glob("events.*")).read_bytes().splitlines()) for folder in real}
+    assert {name: count for name, count in counts.items() if count < samples.MOST} == FEWER
+    assert all((folder / "SOURCE.md").read_text("utf-8").strip() for folder in samples.folders())
