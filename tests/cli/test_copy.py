@@ -77,11 +77,11 @@ def test_what_was_interrupted_goes_on(places: tuple[str, str], monkeypatch: pyte
     monkeypatch.setattr(copying, "_AT_ONCE", 100)
     whole, calls = copying.new_activity_of, []
 
-    def breaks(record: bytes) -> Any:
+    def breaks(record: bytes, **named: Any) -> Any:
         calls.append(1)
         if len(calls) == 250:
             raise KeyboardInterrupt
-        return whole(record)
+        return whole(record, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(copying, "new_activity_of", breaks)

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from casbah.activity.new_activity import NewActivity, second_id
+from casbah.activity.new_activity import NewActivity, Seal, second_id
 from casbah.activity.record import identifier, integer
 from casbah.base import jsontext
 from casbah.base.event_digest import digest_of_record
 
 
-def new_activity_of(record: bytes, activity: Mapping[str, Any] | None = None) -> NewActivity:
+def new_activity_of(
+    record: bytes, activity: Mapping[str, Any] | None = None, *, seal: Seal | None = None
+) -> NewActivity:
     """The new activity of a whole record; `activity` is the same record parsed. Raises InvalidJsonError.
 
     Its digest is that of the source event in the record, so that the event is recognised if the source delivers it again. A
@@ -23,6 +25,7 @@ def new_activity_of(record: bytes, activity: Mapping[str, Any] | None = None) ->
         activity=parsed,
         digest=digest_of_record(parsed),
         created=integer(parsed.get("created")),
+        seal=seal,
     )
 
 

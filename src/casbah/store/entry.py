@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from casbah.activity.forms import form_of
-from casbah.activity.new_activity import NewActivity, second_id
+from casbah.activity.new_activity import NewActivity, Seal, second_id
 from casbah.activity.record import integer
 from casbah.base import jsontext
 from casbah.store import contract
@@ -36,6 +36,7 @@ class Prepared:
     record: bytes
     columns: bytes
     lossy: bool
+    seal: Seal | None = None
 
     @property
     def known_by_id(self) -> bool:
@@ -59,6 +60,7 @@ def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:
         record=new_activity.record,
         columns=orjson.dumps(columns(_named(new_activity.id, new_activity.adds) | dict(new_activity.activity))),
         lossy=form_of(new_activity.activity) is not None,
+        seal=new_activity.seal,
     )
 
 
@@ -109,6 +111,7 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
         digest=entry.digest,
         created=entry.created,
         adds=entry.adds,
+        seal=entry.seal,
     )
     return prepared(new_activity, columns)
 

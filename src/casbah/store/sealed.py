@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from casbah.activity.tenant import TenantId
 
@@ -27,6 +27,7 @@ class SealedRecords:
     reached: int
 
 
+@runtime_checkable
 class SealedTenant(Protocol):
     """One tenant's activities in a store that keeps a salt next to each record."""
 

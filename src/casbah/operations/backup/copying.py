@@ -1,6 +1,7 @@
 """Copies one store to another: every activity in insertion order, with its feedback.
 
-Existing activities are left as they are, so an interrupted copy can be resumed, and a repeated one copies what is new.
+Where both stores keep salts (`store.sealed`), those of the records are copied with them, so that commitments hold. Existing
+activities are left as they are, so an interrupted copy can be resumed, and a repeated one copies what is new.
 Sequence numbers are each store's own: a change feed cursor is valid only in the store that gave it.
 """
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
+from casbah.activity.new_activity import NewActivity, Seal
 from casbah.activity.query import Query
 from casbah.activity.record import identifier
 from casbah.activity.tenant import TenantId
@@ -17,6 +19,7 @@ from casbah.base.key_value import KeyValueStore
 from casbah.errors import ActivityNotFoundError
 from casbah.ingest.stored import new_activity_of
 from casbah.store.contract import Change, Reader, Store
+from casbah.store.sealed import SealedTenant
 
 _AT_ONCE = 2_000
 _COMPARED = 500
@@ -46,8 +49,8 @@ class CopyReport:
 def copied(source: Store, target: Store, tenant_id: TenantId, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities in batches. Yields the sequence number up to which all are copied, and the batch's report."""
     copy = target.tenant(tenant_id)
-    for reached, changes in _changes(source.tenant(tenant_id), after=after):
-        done = copy.insert([new_activity_of(change.record) for change in changes])
+    for reached, new_activities in _new_activities(source.tenant(tenant_id), after=after):
+        done = copy.insert(new_activities)
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 
 
@@ -83,6 +86,17 @@ def differing(source: Store, target: Store, tenant_id: TenantId, *, progress: To
                 if present.get(name) != record and copy.fetch(name) != record:
                     yield name
             progress(len(part))
+
+
+def _new_activities(reader: Reader, *, after: int) -> Iterator[tuple[int, list[NewActivity]]]:
+    if not isinstance(reader, SealedTenant):
+        for reached, changes in _changes(reader, after=after):
+            yield reached, [new_activity_of(change.record) for change in changes]
+        return
+    while after < reader.high_water_mark():
+        page = reader.sealed(after=after, limit=_AT_ONCE)
+        after = page.reached
+        yield after, [new_activity_of(item.record, seal=Seal(item.salt, item.added)) for item in page.records]
 
 
 def _changes(reader: Reader, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:

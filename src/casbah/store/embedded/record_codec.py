@@ -67,11 +67,18 @@ class RecordCodec:
         self._unpackers = threading.local()
         self._latest: int | None = None
 
-    def encode(self, record: bytes, *, added: int | None = None) -> bytes:
-        """The bytes to store. `added` bytes of the record were not sent but added when it was stored; None: not known."""
+    def encode(self, record: bytes, *, added: int | None = None, salt: bytes | None = None) -> bytes:
+        """The bytes to store. `added` bytes of the record were not sent but added when it was stored; None: not known.
+
+        `salt` is that of a record that comes from another store.
+        """
         self._offer(record)
         packed = record if self._packer is None else self._packer.compress(record)
-        sealed = next(self._salts) + (_UNKNOWN if added is None else added).to_bytes(_ADDED_BYTES, "little") + packed
+        sealed = (
+            (salt or next(self._salts))
+            + (_UNKNOWN if added is None else added).to_bytes(_ADDED_BYTES, "little")
+            + packed
+        )
         return _LAYOUT + zlib.crc32(sealed).to_bytes(4, "little") + sealed
 
     def decode(self, stored: bytes) -> bytes:

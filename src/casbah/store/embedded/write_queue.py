@@ -219,10 +219,13 @@ class WriteQueue:
         return Inserted(stored, len(repeated), tuple(refused), tuple(repeated))
 
     def _document(self, fresh: Fresh, order: int | None = None) -> str:
-        record = record_of(fresh.entry, fresh.sequence.created)
+        record, seal = record_of(fresh.entry, fresh.sequence.created), fresh.entry.seal
         # What re-enrichment replaces a record with was made from it, and has what was added then.
         added = len(record) - len(fresh.entry.record) if order is None or fresh.entry.adds else None
-        packed = self._codec.encode(record, added=added)
+        if seal is None or fresh.entry.adds:
+            packed = self._codec.encode(record, added=added)
+        else:
+            packed = self._codec.encode(record, added=seal.added, salt=seal.salt)
         return document(fresh.entry, fresh.sequence, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
 
     def _classify(self, batch: _Batch, taken: TakenTerms) -> tuple[list[tuple[int, str]], list[int]]:

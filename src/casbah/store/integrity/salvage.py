@@ -18,6 +18,7 @@ from uuid import UUID
 
 import tantivy
 
+from casbah.activity.new_activity import Seal
 from casbah.activity.tenant import TenantId
 from casbah.base import jsontext, key_value
 from casbah.base.database import reading, require_database
@@ -31,7 +32,7 @@ from casbah.store.embedded import schema as s
 from casbah.store.embedded.document import stored_id
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import DICTIONARIES, PERIODS, numbered
-from casbah.store.embedded.record_codec import RecordCodec
+from casbah.store.embedded.record_codec import RecordCodec, added_of, salt_of
 from casbah.store.embedded.segment_files import (
     COMPONENTS,
     META,
@@ -53,6 +54,9 @@ _FOOTER_SIGNS = ((b'{"version"', 0), (b'"major"', 12))
 
 _PANIC = "PanicException"
 """The name of the engine's errors that are bugs of its own, such as reading a damaged file. It cannot be imported."""
+
+_Sealed = tuple[bytes, Seal]
+"""A record with what commitments to it need."""
 
 Answer = TypeVar("Answer")
 Progress = Callable[[int], None]
@@ -88,7 +92,7 @@ def salvage(store: Path, target: Store, key_values: KeyValueStores, *, room: Pat
     for tenant in sorted((store / TENANTS).glob("*")):
         into = target.tenant(TenantId(tenant.name))
         for records in _records(tenant, result, room):
-            inserted = into.insert([new_activity_of(record) for record in records])
+            inserted = into.insert([new_activity_of(record, seal=seal) for record, seal in records])
             result.records += inserted.stored
             result.refused += len(inserted.refused)
             progress(len(records))
@@ -107,7 +111,7 @@ def unused(store: Path) -> Iterator[None]:
         yield
 
 
-def _records(tenant: Path, result: Salvage, room: Path) -> Iterator[list[bytes]]:
+def _records(tenant: Path, result: Salvage, room: Path) -> Iterator[list[_Sealed]]:
     """The records of a tenant that check out, in batches. Notes what is lost."""
     codec = RecordCodec(tenant / DICTIONARIES)
     for _, name in numbered(tenant / PERIODS):
@@ -128,7 +132,7 @@ def _records(tenant: Path, result: Salvage, room: Path) -> Iterator[list[bytes]]
 
 def _segment(
     folder: Path, segment: Segment, codec: RecordCodec, where: str, result: Salvage, room: Path
-) -> Iterator[list[bytes]]:
+) -> Iterator[list[_Sealed]]:
     damage = {Path(name).suffix: problem for name in segment.files if (problem := _problem(folder / name, segment))}
     if ".del" in damage:
         why = f"{segment.deletions}: {damage['.del']}. Which records were deleted is not known, so none is saved"
@@ -161,15 +165,20 @@ class _RecordReader:
         self._codec = codec
         self._known: set[str] = set()
 
-    def at(self, address: tantivy.DocAddress) -> bytes | None:
+    def at(self, address: tantivy.DocAddress) -> _Sealed | None:
         """The record at a place, or None if it is damaged, or was at another place too: then the file has lost its order."""
-        searcher = self._searcher
-        record = None if searcher is None else _attempt(lambda: self._codec.decode(searcher.doc(address)["record"][0]))
-        name = None if record is None else stored_id(jsontext.parse_accepted(record))
+        found = _attempt(lambda: self._read(address))
+        name = None if found is None else stored_id(jsontext.parse_accepted(found[0]))
         if name is None or name in self._known:
             return None
         self._known.add(name)
-        return record
+        return found
+
+    def _read(self, address: tantivy.DocAddress) -> _Sealed | None:
+        if self._searcher is None:
+            return None
+        packed = self._searcher.doc(address)["record"][0]
+        return self._codec.decode(packed), Seal(salt_of(packed), added_of(packed))
 
 
 def _problem(file: Path, segment: Segment) -> str | None:
