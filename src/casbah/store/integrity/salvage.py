@@ -167,12 +167,12 @@ class _RecordReader:
 
     def at(self, address: tantivy.DocAddress) -> _Sealed | None:
         """The record at a place, or None if it is damaged, or was at another place too: then the file has lost its order."""
-        found = _attempt(lambda: self._read(address))
-        name = None if found is None else stored_id(jsontext.parse_accepted(found[0]))
+        sealed = _attempt(lambda: self._read(address))
+        name = None if sealed is None else stored_id(jsontext.parse_accepted(sealed[0]))
         if name is None or name in self._known:
             return None
         self._known.add(name)
-        return found
+        return sealed
 
     def _read(self, address: tantivy.DocAddress) -> _Sealed | None:
         if self._searcher is None:
