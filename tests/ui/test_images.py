@@ -9,6 +9,7 @@ import pytest
 
 from casbah.compose import Application
 from casbah.demo.load import generated_activities, story_activities
+from casbah.demo.names import give_names
 from scenarios.server import serving
 from ui.acts import at, settled
 from ui.conftest import TENANT, pages_of
@@ -38,6 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Applic
     with serving(tmp_path_factory.mktemp("images")) as (url, house):
         tenant = house.services.store.tenant(TENANT)
         tenant.insert([*story_activities(until_ms=END), *generated_activities(COUNT, until_ms=END)])
+        give_names(house.services.names, TENANT, now=END)
         yield url, house
 
 

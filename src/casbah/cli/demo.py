@@ -29,6 +29,7 @@ from casbah.cli.serve import Stopping
 from casbah.cli.server_file import announced
 from casbah.compose import Application
 from casbah.demo.load import COUNT, activities_of, generated_events, sample_activities, story_events
+from casbah.demo.names import give_names
 from casbah.errors import CasbahError, StoreFolderError
 from casbah.identity.grants import Permission
 from casbah.serving.server import AddressTakenError, address, listening, server_of, settle
@@ -139,6 +140,8 @@ class _Samples:
         if existing:
             folder = application.services.settings.store
             _say(f"the store at {folder} already has {existing:,} activities; nothing was added")
+        else:
+            give_names(application.services.names, _TENANT, now=application.services.clock())
         self._remaining = iter(()) if existing else self._activities()
 
     def _activities(self) -> Iterator[NewActivity]:
