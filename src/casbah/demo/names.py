@@ -40,5 +40,5 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 
 def give_names(names: GivenNames, tenant_id: TenantId, *, now: int) -> None:
     """Give a tenant the names of the demo."""
-    given = [GivenName(key, value, name, now) for key, named in NAMES.items() for value, name in named.items()]
-    names.add(given, tenant_id)
+    entries = [GivenName(key, value, name, now) for key, named in NAMES.items() for value, name in named.items()]
+    names.add(entries, tenant_id)
