@@ -11,7 +11,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from making import arrival
 from scenarios.server import serving
-from ui.acts import activity, at, settled, total
+from ui.acts import activity, at, charted, settled, total
 
 TENANT = TenantId("default")
 API = "**/api/**"
@@ -184,7 +184,7 @@ def test_a_page_that_cannot_begin_is_tried_again(opened: Callable[..., Any]) -> 
 
 def test_a_session_that_ended_asks_to_sign_in_again(opened: Callable[..., Any]) -> None:
     page = opened()
-    settled(page)
+    charted(page)
     page.route(API, answering(401, json.dumps({"detail": "Invalid token."})))
     page.locator(".facet-value").first.click()
     page.get_by_role("heading", name="Sign in").wait_for()

@@ -6,6 +6,7 @@ import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
 import { table } from "./pages.js";
 import { address, withCondition } from "./place.js";
+import { sparkline } from "./sparkline.js";
 import { bare, counted, plural, spanStart, zoneAt, zoneName } from "./words.js";
 
 const SPANS = 24;
@@ -109,7 +110,7 @@ function row(group, { by, previous, layout }, filters) {
     previous && h("td", { class: "number" }, group.previous ? counted(group.previous) : "new"),
     group.distinct.map(number),
     [group.first, group.last].map((ms) => h("td", { class: "when" }, bare(ms))),
-    h("td", {}, sparkline(group.spans, layout)),
+    h("td", {}, overTime(group.spans, layout)),
   );
 }
 
@@ -117,18 +118,16 @@ const names = (by, values) => by.map((name, position) => h("td", {}, valueLabel(
 const number = (value) => h("td", { class: "number" }, counted(value));
 
 /** Bars of a group's counts over the time of all groups. */
-function sparkline(spans, { first, last, width }) {
+function overTime(spans, { first, last, width }) {
   const totals = new Map(spans.map((span) => [span.start, span.total]));
-  const most = Math.max(...totals.values());
-  const count = Math.floor((last - first) / width) + 1;
-  const bars = Array.from({ length: count }, (_, position) => {
+  const bars = Array.from({ length: Math.floor((last - first) / width) + 1 }, (_, position) => {
     const start = first + position * width;
     const total = totals.get(start) ?? 0;
-    const bar = h("span", { class: "spark-bar" });
-    bar.style.height = `${total ? Math.max((total / most) * HEIGHT, 2) : 0}px`;
-    return h("span", { class: "spark", title: `${spanStart(start, width)}: ${plural(total, "activity", "activities")}` }, bar);
+    return { total, text: `${spanStart(start, width)}: ${plural(total, "activity", "activities")}` };
   });
-  const box = h("div", { class: "sparkline", role: "img", "aria-label": `At most ${plural(most, "activity", "activities")} at a time` }, bars);
+  const box = sparkline(bars, HEIGHT);
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", `At most ${plural(Math.max(...totals.values()), "activity", "activities")} at a time`);
   Object.assign(box.style, { height: `${HEIGHT}px`, width: "140px" });
   return box;
 }

@@ -15,6 +15,8 @@ const SERIES = 6;
 const DIVISIONS = ["service", "verb", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
 const MIN_DRAG = 4;
 const TICK_WIDTH = 100;
+/** From this share of the axis on, a text is before its tick: on a phone it would not fit after it. */
+const LATE = 0.82;
 /** Up to this share at an end is left out of a chart without that bound if the rest needs less than half of the width. */
 const OUTLYING = 0.01;
 const ROUNDS = 4;
@@ -130,7 +132,7 @@ function axis(first, last, most) {
     const mark = h("span", { class: "tick" }, text);
     const share = (ms - first) / (last - first);
     mark.style.left = `${100 * share}%`;
-    if (share > 0.94) mark.classList.add("at-end");
+    if (share > LATE) mark.classList.add("at-end");
     return mark;
   });
   return h("div", { class: "axis", "aria-hidden": "true" }, marks);

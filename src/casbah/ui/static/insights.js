@@ -5,6 +5,7 @@ import { h, put } from "./dom.js";
 import { failure } from "./failure.js";
 import { valueLabel } from "./language.js";
 import { address } from "./place.js";
+import { sparkline } from "./sparkline.js";
 import { bare, counted, moment, plural } from "./words.js";
 
 const DAY = 86_400_000;
@@ -61,7 +62,7 @@ async function load(box, { title, mine, filters, window, facets, filter }, signa
   put(
     box,
     h("h4", {}, title),
-    sparkline(days, filters, window),
+    perDay(days, filters, window),
     h(
       "dl",
       { class: "counts" },
@@ -85,20 +86,15 @@ function frequent(title, { filter, values }, filters, own) {
 }
 
 /** Activities per day; each bar links to its day. */
-function sparkline(result, filters, window) {
+function perDay(result, filters, window) {
   const totals = new Map(result.spans.map((span) => [span.start, span.total]));
   const begin = Math.floor(window.start / DAY) * DAY;
-  const most = Math.max(1, ...totals.values());
   const bars = Array.from({ length: DAYS + 1 }, (_, day) => {
     const start = begin + day * DAY;
     const total = totals.get(start) ?? 0;
-    const high = total ? Math.max((total / most) * HEIGHT, 2) : 0;
-    const bar = h("span", { class: "spark-bar" });
-    bar.style.height = `${high}px`;
     const range = { start: Math.max(start, window.start), end: Math.min(start + DAY - 1, window.end) };
     const text = `${bare(start).slice(0, 10)}: ${plural(total, "activity", "activities")}`;
-    if (!total) return h("span", { class: "spark", title: text }, bar);
-    return h("a", { class: "spark", href: address({ filters: { ...filters, date: { range: [range] } } }), title: text, "aria-label": text }, bar);
+    return { total, text, href: address({ filters: { ...filters, date: { range: [range] } } }) };
   });
-  return h("div", { class: "sparkline" }, bars);
+  return sparkline(bars, HEIGHT);
 }
