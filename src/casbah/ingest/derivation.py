@@ -26,8 +26,8 @@ class Derivation:
         self._detector = Detector.of(sources)
 
     def __call__(self, record: bytes, activity: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The keys of DERIVED that a record would have if its event were ingested now, None for those that it would no longer
-        have; nothing if that cannot be told.
+        """The keys of DERIVED that a record would have if its event were ingested now; an empty object or None for those that
+        it would no longer have; nothing if that cannot be told.
         """
         parsed = activity.get("rawDataJson")
         stored_id = identifier(activity.get("_id"))
@@ -38,7 +38,11 @@ class Derivation:
         for source, draft in self._drafts(event):
             if _is_id_of(draft, source_id(stored_id, digest), digest or ""):
                 keys = derived_keys(source, draft)
-                return {key: keys.get(key) for key in DERIVED if key in keys or key in activity}
+                return {
+                    key: keys.get(key, _nothing_like(activity.get(key)))
+                    for key in DERIVED
+                    if key in keys or key in activity
+                }
         return {}
 
     def _drafts(self, event: Event) -> Iterator[tuple[Connector, Draft]]:
@@ -52,6 +56,11 @@ class Derivation:
             except UnusableEventError:
                 continue
             yield from ((source, draft) for draft in drafts if not draft.is_record)
+
+
+def _nothing_like(value: Any) -> Any:
+    """What a key becomes that a record no longer has: readers of a `user` expect an object."""
+    return {} if type(value) is dict else None
 
 
 def _is_id_of(draft: Draft, stored_id: str, digest: str) -> bool:
