@@ -67,7 +67,7 @@ def list_ranges(
             entry["_id"],
         )
         table.add_row(*map(cell, columns))
-    show(table, least=("tags", "place", "organization", "id"))
+    show(table, least=("tags", "id", "organization", "place"))
 
 
 @app.command()
