@@ -160,9 +160,9 @@ def warned(*words: str) -> str:
 
 @pytest.mark.slow
 def test_a_hold_of_a_mistyped_tenant_is_said_to_hold_nothing() -> None:
-    empty = "casbah: tenant 'defualt' has no activities; check --tenant\n"
     nearest = "casbah: tenant 'defualt' has no activities; did you mean 'default'?\n"
-    assert warned("hold", "typo", "--everything", "--tenant", "defualt") == nearest + empty
+    empty = nearest + "casbah: tenant 'defualt' has no activities; check --tenant\n"
+    assert warned("hold", "typo", "--everything", "--tenant", "defualt") == empty
     assert warned("hold", "again", "--everything", "--tenant", "defualt") == empty, "acts are no activities of its"
     assert warned("trail", "--days", "9", "--tenant", "defualt") == empty
     assert warned("hold", "all of it", "--everything") == warned("trail") == warned("trail", "--forever") == ""
