@@ -74,6 +74,30 @@ def test_a_replaced_record_has_a_new_entry_and_its_old_proof_holds(tmp_path):
         assert (len(entries), parsed(entries[-1]).kind, parsed(entries[-1]).earlier) == (11, 2, 3)
 
 
+def test_a_record_that_is_replaced_while_its_proof_is_made_is_no_damage(tmp_path, monkeypatch):
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 10)
+        log, tenant = logs.of("acme"), store.tenant(TENANT)
+        log.advance()
+        read, times = type(tenant).sealed_record, []
+
+        def replaced_meanwhile(self, activity_id):
+            times.append(activity_id)
+            if len(times) == 1:  # After the log was brought up to date.
+                tenant.replace([arrival(by(3, description="enriched"))])
+            record = read(self, activity_id)
+            if len(times) == 2:  # After the record was read.
+                tenant.replace([arrival(by(3, description="enriched again"))])
+                log.advance()
+            return record
+
+        monkeypatch.setattr(type(tenant), "sealed_record", replaced_meanwhile)
+        proof = log.proof("activity-3")
+        stored = tenant.fetch("activity-3")
+        assert b"enriched again" in stored
+        assert holds(proof, stored, log.verifier_keys)
+
+
 def test_a_fuller_copy_replaces_too(tmp_path):
     partial, full = copies_of("a", NOW)
     with opened(tmp_path) as (store, logs):

@@ -129,24 +129,39 @@ class TenantLog:
 
         Of a stopped log, there are proofs of what it has; then raises LogStoppedError of other activities.
         """
-        if not self.witnessed.conflicts:
-            self.advance()
-        record = self._tenant.sealed_record(activity_id)
-        if record is None:
-            raise ActivityNotFoundError
-        if record.number > self._files.state.number:
-            raise LogStoppedError
-        index = next(self._files.indexes([record.number]))
+        record, index, entry = self._logged(activity_id)
         checkpoint = self.witnessed.checkpoint_of(index)
         size = notes.size_in(checkpoint)
-        entry, hashes = self._files.entry(index), merkle.inclusion(self._files.rows, index, size)
-        if layout.committed_in(entry) != _commitment(record):
-            raise DamagedFileError(self._files.folder, f"entry {index} does not commit to the record of {activity_id}")
+        hashes = merkle.inclusion(self._files.rows, index, size)
         if merkle.root_of(hashes, index, size, merkle.leaf_hash(entry)) != notes.root_in(checkpoint):
             raise DamagedFileError(self._files.folder, f"entry {index} is not in the tree of the checkpoint")
         opening = _base64(layout.opening(record.salt, record.added, entry))
         lines = ["c2sp.org/tlog-proof@v1", f"extra {opening}", f"index {index}", *map(_base64, hashes)]
         return "\n".join(lines) + f"\n\n{checkpoint}"
+
+    def _logged(self, activity_id: str) -> tuple[SealedRecord, int, bytes]:
+        """The record of an activity, and the index and the entry that commits to it. Raises as `proof` does.
+
+        A record may be replaced while this looks for its entry; then it is read again.
+        """
+        while True:
+            if not self.witnessed.conflicts:
+                self.advance()
+            record = self._tenant.sealed_record(activity_id)
+            if record is None:
+                raise ActivityNotFoundError
+            if record.number > self._files.state.number:
+                raise LogStoppedError
+            index = next(self._files.indexes([record.number]))
+            entry = self._files.entry(index)
+            if layout.committed_in(entry) == _commitment(record):
+                return record, index, entry
+            is_logged = record.stored <= self._files.state.stored
+            if is_logged and self._tenant.sealed_record(activity_id) == record:
+                problem = f"entry {index} does not commit to the record of {activity_id}"
+                raise DamagedFileError(self._files.folder, problem)
+            if not is_logged and self.witnessed.conflicts:
+                raise LogStoppedError
 
     def close(self) -> None:
         """Release the files."""
