@@ -49,7 +49,7 @@ def test_nothing_is_amiss_with_a_new_store(tmp_path: Path) -> None:
     with compose.build(settings.read({}, store=str(store))) as house:
         house.services.tokens.create("ci", tenant="default")
     looked = found("--store", str(store))
-    assert {each["state"] for each in looked.values()} == {"good"}
+    assert {each["state"] for each in looked.values()} == {"ok"}
     assert looked["tokens"]["seen"] == "1"
 
 
@@ -66,9 +66,9 @@ def test_what_is_amiss_is_said_with_what_helps(tmp_path: Path, monkeypatch: pyte
     looked = found("--store", str(store), code=1)
     assert looked["permissions"]["fix"] == f"chmod 700 {store}"
     assert "format 99" in looked["The store"]["seen"]
-    assert looked["Files that settings name"]["state"] == "bad"
-    assert looked["listens on"]["state"] == "doubtful"
-    assert [name for name, row in looked.items() if (row["state"] == "good") == bool(row["fix"])] == []
+    assert looked["Files that settings name"]["state"] == "error"
+    assert looked["listens on"]["state"] == "warning"
+    assert [name for name, row in looked.items() if (row["state"] == "ok") == bool(row["fix"])] == []
     shown = CliRunner().invoke(app, ["doctor", "--store", str(store)], env={"COLUMNS": "300"})
     assert {"OK", "warning", "error"} <= set(shown.stdout.split())
     assert shown.stdout.count("Fix: ") == len([row for row in looked.values() if row["fix"]]) >= 4
@@ -80,7 +80,7 @@ def test_a_running_server_is_asked(tmp_path: Path) -> None:
         assert found("--store", str(tmp_path))["server"]["seen"].startswith(f"{url}, 200 in ")
         house.services.leaving.set()
         server = found("--store", str(tmp_path), code=1)["server"]
-        assert (server["state"], ", 503 in " in server["seen"], bool(server["fix"])) == ("bad", True, True)
+        assert (server["state"], ", 503 in " in server["seen"], bool(server["fix"])) == ("error", True, True)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_disk_space(free: int, state: CheckState, tmp_path: Path, monkeypatch: p
     assert (finding.state, bool(finding.fix)) == (state, state != CheckState.OK)
 
 
-def test_a_cluster_that_is_away_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASBAH_CLUSTER", "opensearch+http://127.0.0.1:9/x")
     finding = found("--store", str(tmp_path), code=1)["The cluster"]
-    assert (finding["state"], "CASBAH_CLUSTER" in finding["fix"]) == ("bad", True)
+    assert (finding["state"], "CASBAH_CLUSTER" in finding["fix"]) == ("error", True)

@@ -80,6 +80,17 @@ def test_a_hold_waits_for_the_deletions_of_its_own_tenant_alone(house: Applicati
     assert [rule.id for rule in retention.rules.all(ONE)] == ["hold-activity-1"]
 
 
+def test_no_hold_is_added_while_records_are_replaced_by_those_that_are_there(house: Application) -> None:
+    retention = house.writer.retention
+    with retention.holds(ONE):
+        waiting = begun(lambda: retention.add(hold("activity-1"), ONE))
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        assert retention.rules.all(ONE) == []
+    waiting.join(LONG)
+    assert [rule.id for rule in retention.rules.all(ONE)] == ["hold-activity-1"]
+
+
 def test_adding_a_hold_takes_none_of_the_threads_that_answer_at_once(house: Application, monkeypatch) -> None:
     names, add = [], Retention.add
     monkeypatch.setattr(

@@ -54,12 +54,12 @@ def _enrich_page(query: Query, filters_after: Callable[[int], dict[str, Any]], c
     ranges = context.services.ranges.ranges(context.tenant_id)
     known = context.services.enrichment.knowing(ranges)
     derive = Derivation(context.services.connectors)
-    held = context.writer.retention.held(context.tenant_id)
     page = context.tenant.scan(query, deadline=context.deadline)
     examined = changed = 0
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
-        changed += context.tenant.replace(list(_changed(chunk, known, derive, held)))
+        with context.writer.retention.holds(context.tenant_id) as held:
+            changed += context.tenant.replace(list(_changed(chunk, known, derive, held)))
     following = UNSET if page.boundary is None else filters_after(page.boundary)
     return Again(examined, changed, page.total, has_next=page.boundary is not None, next_query_filters=following)
 

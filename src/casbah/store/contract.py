@@ -133,9 +133,9 @@ class Changes:
 class CheckState(StrEnum):
     """How a check ended. The values are those of `casbah doctor --json`."""
 
-    OK = "good"
-    WARNING = "doubtful"
-    ERROR = "bad"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -118,8 +119,13 @@ class Retention:
         rules = [rule for rule in self.rules.all(tenant_id) if rule.action == DELETE]
         return [self._applied(rule, tenant_id, really=really) for rule in (*rules, *self._trail_rule(tenant_id))]
 
-    def held(self, tenant_id: TenantId) -> Predicate:
-        """What a tenant's holds protect."""
+    @contextmanager
+    def holds(self, tenant_id: TenantId) -> Iterator[Predicate]:
+        """What a tenant's holds protect. No hold is added in this process until the context ends."""
+        with self._deletion_lock(tenant_id):
+            yield self._held(tenant_id)
+
+    def _held(self, tenant_id: TenantId) -> Predicate:
         now = self._clock()
         return p.Any(tuple(where(rule.filters, now=now) for rule in self.rules.all(tenant_id) if rule.action == HOLD))
 
@@ -207,7 +213,7 @@ class Retention:
         return self._deleting.setdefault(tenant_id.name, threading.Lock())
 
     def _unheld(self, predicate: Predicate, tenant_id: TenantId) -> Predicate:
-        held = self.held(tenant_id)
+        held = self._held(tenant_id)
         return p.both(predicate, p.Not(held)) if held != p.Any(()) else predicate
 
     def _run(self) -> None:
