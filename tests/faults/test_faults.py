@@ -191,7 +191,7 @@ def test_what_a_server_acknowledged_survives_a_power_failure(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "plant, finding",
     [
-        pytest.param("relaxed", "tokens.db", id="databases that do not sync"),
+        pytest.param("relaxed", ".db", id="databases that do not sync"),
         pytest.param("unsynced", "has SHA-256", id="an export that is ready before it is synced"),
         pytest.param("early", "hold-removed is", id="a rule whose removal is acknowledged and not stored"),
     ],
