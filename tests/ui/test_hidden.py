@@ -14,7 +14,7 @@ from making import arrival
 from ui.acts import activity, at, settled
 
 TENANT = TenantId("default")
-APP = 5_151
+APP = 5_252
 HIDDEN = (
     *(
         "\u0000",

@@ -1,7 +1,9 @@
 """What serves the pages, and what their files hold, without a browser."""
 
 import re
+from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 
 import httpx
 import pytest
@@ -91,6 +93,14 @@ def test_the_page_holds_no_script_and_no_style():
 def test_the_scripts_stay_small():
     """Without a build step a browser loads them as they are. The aim is 150,000 bytes: lower this number with them."""
     assert sum(len(TEXTS[name].encode()) for name in SCRIPTS) <= 200_000
+
+
+def test_no_two_modules_of_tests_use_one_app() -> None:
+    """They share a store, so each would count the activities of the other, if that ran first."""
+    texts = [file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("test_*.py"))]
+    apps = [app for text in texts for app in re.findall(r"^APP = (\w+)$", text, re.MULTILINE)]
+    assert len(apps) > 1
+    assert [app for app, count in Counter(apps).items() if count > 1] == []
 
 
 def test_every_module_is_loaded_at_once():
