@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
 _MAX_BYTES: Final = 100_000
 _MAX_SIZE: Final = 2**63
 _SIGNATURE: Final = "\u2014 "
 
-_LOG: Final = 1
-_WITNESS: Final = 4
+_LOG, _WITNESS, _ML_DSA = 1, 4, 6  # kinds of keys; the last one is of both
 
 _EXTRA: Final = struct.Struct(">B16sI")
 _ACTIVITY: Final = struct.Struct(">BQ32s")
@@ -58,7 +57,8 @@ class _Key:
 
     name: str
     id: bytes
-    public: Ed25519PublicKey
+    kind: int
+    public: ed25519.Ed25519PublicKey | mldsa.MLDSA44PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,32 +198,33 @@ def _root(proof: _Proof) -> bytes:
 
 def _signed_by(proof: _Proof, keys: Sequence[_Key]) -> bool:
     """Whether one of the log's keys has signed. Its name must be the origin: a key of another log says nothing of this one."""
-    signed = False
-    for key in keys:
-        signature = proof.signatures.get((key.name, key.id))
-        if key.name == proof.origin and signature is not None:
-            _verify(key, signature, proof.text)
-            signed = True
-    return signed
+    moments = [_signed_at(proof, key) for key in keys if key.name == proof.origin]
+    return any(moment is not None for moment in moments)
 
 
 def _witnessed_by(proof: _Proof, witnesses: Sequence[_Key]) -> Mapping[str, str]:
     """The witnesses that have signed, and when. Each counts once, whatever keys it has."""
-    witnessed: dict[str, str] = {}
-    for key in witnesses:
-        signature = proof.signatures.get((key.name, key.id))
-        if signature is not None:
-            seconds = int.from_bytes(signature[:8])
-            _verify(key, signature[8:], b"cosignature/v1\ntime %d\n%s" % (seconds, proof.text))
-            witnessed[key.name] = _moment(seconds)
-    return witnessed
+    moments = ((key.name, _signed_at(proof, key)) for key in witnesses)
+    return {name: _moment(moment) for name, moment in moments if moment is not None}
 
 
-def _verify(key: _Key, signature: bytes, signed: bytes) -> None:
+def _signed_at(proof: _Proof, key: _Key) -> int | None:
+    """When a key has signed, in seconds since the epoch, or 0 where that is not said; None if it has not."""
+    signature = proof.signatures.get((key.name, key.id))
+    if signature is None:
+        return None
+    moment = b"" if key.kind == _LOG else signature[:8]
+    seconds = int.from_bytes(moment)
     try:
-        key.public.verify(signature, signed)
-    except InvalidSignature as error:
+        if key.kind == _ML_DSA:
+            names = [bytes([len(name)]) + name for name in (key.name.encode(), proof.origin.encode())]
+            signed = b"subtree/v1\n\0" + names[0] + moment + names[1] + struct.pack(">QQ", 0, proof.size) + proof.root
+        else:
+            signed = (b"cosignature/v1\ntime %d\n" % seconds if key.kind == _WITNESS else b"") + proof.text
+        key.public.verify(signature[len(moment) :], signed)
+    except (InvalidSignature, ValueError) as error:  # A name of more than 255 bytes is a ValueError.
         raise NotProvenError(f"the signature of {key.name!r} is not valid") from error
+    return seconds
 
 
 def _key(text: str, kind: int) -> _Key:
@@ -231,11 +232,12 @@ def _key(text: str, kind: int) -> _Key:
     name, _, rest = text.strip().partition("+")
     id_, _, encoded = rest.partition("+")
     data = _base64(encoded)
-    if not name or len(data) != 33 or data[0] != kind:  # noqa: PLR2004  a byte for the kind before the key
-        raise NotProvenError(f"not a verifier key of a {'log' if kind == _LOG else 'witness'} with Ed25519: {text}")
+    if not name or len(data) != {kind: 33, _ML_DSA: 1313}.get(data[0] if data else 0):  # the kind before the key
+        raise NotProvenError(f"not a verifier key of a {'log' if kind == _LOG else 'witness'}: {text}")
     if sha256(name.encode() + b"\n" + data).digest()[:4].hex() != id_:
         raise NotProvenError(f"the id in this verifier key does not belong to its name and key: {text}")
-    return _Key(name, bytes.fromhex(id_), Ed25519PublicKey.from_public_bytes(data[1:]))
+    public = mldsa.MLDSA44PublicKey if data[0] == _ML_DSA else ed25519.Ed25519PublicKey
+    return _Key(name, bytes.fromhex(id_), data[0], public.from_public_bytes(data[1:]))
 
 
 def _after(prefix: str, line: str) -> str:
@@ -282,9 +284,7 @@ def main() -> int:
     parser.add_argument("record", type=Path)
     parser.add_argument("--key", action="append", required=True, help="verifier key of the log; may be repeated")
     parser.add_argument("--witness", action="append", default=[], help="verifier key of a witness; may be repeated")
-    parser.add_argument(
-        "--quorum", type=int, default=-1, help="how many of the witnesses must have signed; default: all"
-    )
+    parser.add_argument("--quorum", type=int, default=-1, help="how many witnesses must have signed; default: all")
     args = parser.parse_args()
     try:
         proven = check(args.proof.read_bytes(), args.record.read_bytes(), args.key, args.witness, quorum=args.quorum)

@@ -26,7 +26,8 @@ _PAGE_LIMITS = ("100", "250")
 _OFF = ("", "off")
 _SELF = ("localhost", "127.0.0.1", "::1")
 _WITNESS = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)\s+(https?://[^\s?#]+)")
-_COSIGNATURE, _KEY_BYTES = b"\x04", 33
+_ED25519, _ML_DSA = b"\x04", b"\x06"
+_KEY_BYTES = {_ED25519: 33, _ML_DSA: 1_313}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,14 @@ class ClusterAddress:
 
 @dataclass(frozen=True, slots=True)
 class WitnessAddress:
-    """A witness of transparency logs: the name, the id and the Ed25519 key of its cosignatures, and where it is."""
+    """A witness of transparency logs: the name, the id and the public key of its cosignatures, and where it is."""
 
     name: str
     id: bytes
     key: bytes
     url: str
+    is_ml_dsa: bool = False
+    """Whether it signs with ML-DSA-44 instead of Ed25519."""
 
 
 def store_folder(text: str) -> Path:
@@ -218,8 +221,10 @@ def _witness(text: str) -> WitnessAddress:
         data = b64decode(encoded, validate=True)
     except ValueError:
         data = b""
-    if len(data) != _KEY_BYTES or data[:1] != _COSIGNATURE:
-        raise ValueError(f"a key of Ed25519 cosignatures (type 4); that of {name} is another, or cut short")
+    if len(data) != _KEY_BYTES.get(data[:1]):
+        raise ValueError(
+            f"a key of Ed25519 (type 4) or ML-DSA-44 (type 6) cosignatures; that of {name} is another, or cut short"
+        )
     if sha256(f"{name}\n".encode() + data).digest()[:4].hex() != key_id:
         raise ValueError(f"the verifier key of {name} without a change; its hash does not match")
     try:
@@ -228,7 +233,7 @@ def _witness(text: str) -> WitnessAddress:
         is_address = False
     if not is_address:
         raise ValueError(f"an http:// or https:// address of {name}")
-    return WitnessAddress(name, bytes.fromhex(key_id), data[1:], url.rstrip("/"))
+    return WitnessAddress(name, bytes.fromhex(key_id), data[1:], url.rstrip("/"), data[:1] == _ML_DSA)
 
 
 def tenants(text: str) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 
 class Entry(NamedTuple):
@@ -58,19 +59,28 @@ def checked(note: str, verifier_keys: Sequence[str]) -> Checkpoint:
     """A checkpoint, every signature of which must be by one of the keys."""
     text, _, signatures = note.rpartition("\n\n")
     origin, size, root = text.split("\n")
-    known: dict[tuple[str, bytes], Ed25519PublicKey] = {}
+    known: dict[tuple[str, bytes], Ed25519PublicKey | MLDSA44PublicKey] = {}
     for line in verifier_keys:
         name, key_id, key = line.split("+", 2)
         raw = b64decode(key)
-        assert raw[:1] == b"\x01"
+        assert raw[0] in (1, 6)
         assert sha256(name.encode() + b"\n" + raw).digest()[:4].hex() == key_id
-        known[name, bytes.fromhex(key_id)] = Ed25519PublicKey.from_public_bytes(raw[1:])
+        known[name, bytes.fromhex(key_id)] = (MLDSA44PublicKey if raw[0] == 6 else Ed25519PublicKey).from_public_bytes(
+            raw[1:]
+        )
     for line in signatures.removesuffix("\n").split("\n"):
         dash, name, signature = line.split(" ")
         data = b64decode(signature)
         assert dash == "\u2014"
         assert name == origin
-        known[name, data[:4]].verify(data[4:], f"{text}\n".encode())
+        key = known[name, data[:4]]
+        if isinstance(key, Ed25519PublicKey):
+            key.verify(data[4:], f"{text}\n".encode())
+        else:  # tlog-cosignature, `cosigned_message`, without a time
+            tree = b"\0" * 8 + int(size).to_bytes(8) + b64decode(root)
+            named = bytes([len(origin)]) + origin.encode()
+            key.verify(data[12:], b"subtree/v1\n\0" + named + data[4:12] + named + tree)
+            assert data[4:12] == b"\0" * 8
     return Checkpoint(origin, int(size), b64decode(root))
 
 

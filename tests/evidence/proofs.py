@@ -1,13 +1,14 @@
 """Logs, proofs and cosignatures as the specifications define them, made without any code of Casbah: what checkers are tested with."""
 
 import struct
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 WIDTH = 256
 """How many hashes a tile has."""
@@ -42,15 +43,19 @@ def audit_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Signer:
-    """A key of a log, or with kind 4 of a witness."""
+    """A key of a log, or with kind 4 of a witness; with kind 6 of either, for ML-DSA-44."""
 
     name: str
     secret: bytes
     kind: int = 1
 
     @property
-    def key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.secret)
+    def key(self) -> Ed25519PrivateKey | MLDSA44PrivateKey:
+        return (
+            MLDSA44PrivateKey.from_seed_bytes(self.secret)
+            if self.kind == 6
+            else Ed25519PrivateKey.from_private_bytes(self.secret)
+        )
 
     @property
     def id(self) -> bytes:
@@ -69,13 +74,21 @@ class Signer:
     def verifier(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64(self.public)}"
 
-    def line(self, text: str) -> str:
+    def line(self, text: str, moment: int = MOMENT) -> str:
         """The signature line of this signer under a note."""
-        signature = self.key.sign(text.encode())
+        timed = struct.pack(">Q", moment) if self.kind in (4, 6) else b""
+        return f"\u2014 {self.name} {base64(self.id + timed + self.key.sign(self._signed(text, moment)))}\n"
+
+    def _signed(self, text: str, moment: int) -> bytes:
         if self.kind == 4:
-            signed = f"cosignature/v1\ntime {MOMENT}\n{text}"
-            signature = struct.pack(">Q", MOMENT) + self.key.sign(signed.encode())
-        return f"\u2014 {self.name} {base64(self.id + signature)}\n"
+            return f"cosignature/v1\ntime {moment}\n{text}".encode()
+        if self.kind == 1:
+            return text.encode()
+        origin, size, root = text.split("\n")[:3]
+        return struct.pack(
+            f">12sB{len(self.name)}sQB{len(origin)}sQQ32s", b"subtree/v1\n", len(self.name), self.name.encode(), moment,
+            len(origin), origin.encode(), 0, int(size), b64decode(root)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

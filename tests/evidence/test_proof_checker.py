@@ -188,6 +188,7 @@ def test_without_a_witness_the_operator_can_sign_any_history():
 
 OTHER = signer("casbah.example.com/ours/00000001-new")
 STRANGER = signer("witness.example/w3", 4)
+ML_DSA = Log(signer(OURS.signer.name, 6), OURS.logged[:9], [signer("witness.example/w1", 6), WITNESSES[1]])
 
 REFUSED = [
     pytest.param([OTHER.verifier], [], -1, "not signed with a key that was given", id="another key"),
@@ -216,6 +217,32 @@ def test_two_of_three_witnesses_may_suffice():
 
 def test_any_key_of_the_log_suffices_while_keys_are_rotated():
     assert check(OURS.proof(3), OURS.logged[3].record, [OTHER.verifier, *KEYS]).index == 3
+
+
+def test_ml_dsa_signs_for_logs_and_for_witnesses():
+    keys = [ML_DSA.signer.verifier], [item.verifier for item in ML_DSA.witnesses]
+    proof, record = ML_DSA.proof(3), ML_DSA.logged[3].record
+    assert check(proof, record, *keys).witnesses == dict.fromkeys(
+        [item.name for item in WITNESSES], "2023-11-14T22:13:20Z"
+    )
+    head, line, rest = proof.partition(f"\n{SIGNATURE} ".encode())
+    chosen = random.Random(6)
+    for at in (0, *chosen.sample(range(len(rest)), 40)):  # The bits of names, ids, moments and signatures.
+        changed = head + line + rest[:at] + bytes([rest[at] ^ 1 << chosen.randrange(6)]) + rest[at + 1 :]
+        with pytest.raises(NotProvenError):
+            check(changed, record, *keys)
+    for size in (8, 9):
+        forged = Log(ML_DSA.signer, [*OURS.logged[:2], *THEIRS.logged[: size - 2]]).checkpoint()
+        moved = proof.replace(ML_DSA.checkpoint().split("\n")[2].encode(), forged.split("\n")[2].encode())
+        with pytest.raises(NotProvenError):
+            check(moved, record, *keys)
+
+
+def test_a_name_that_is_too_long_for_ml_dsa_is_not_proven():
+    long = "x" * 256
+    forged = ML_DSA.proof(3).replace(ML_DSA.signer.name.encode(), long.encode())
+    with pytest.raises(NotProvenError):
+        check(forged, ML_DSA.logged[3].record, [Signer(long, ML_DSA.signer.secret, 6).verifier])
 
 
 def test_the_key_of_one_log_says_nothing_of_another():

@@ -60,6 +60,13 @@ def test_checkpoints_and_proofs_have_the_cosignatures(tmp_path, three):
         assert [item.problem for item in logs.witnesses] == ["", "", ""]
 
 
+def test_a_witness_may_sign_with_ml_dsa(tmp_path):
+    with witness(4, kind=6) as item, opened(tmp_path, item) as (store, logs):
+        log = grow(store, logs, 0, 30)
+        assert proven(store, log, 7, item).witnesses == {item.signer.name: "2023-11-14T22:13:20Z"}
+        assert [state.problem for state in logs.witnesses] == [""]
+
+
 def test_a_proof_of_ten_million_entries_with_three_witnesses_has_at_most_2_kb(three):
     """Its path has one hash per level; the rest is that of a real proof."""
     with_path = 24 * 45

@@ -1,6 +1,5 @@
 """A witness (https://c2sp.org/tlog-witness), made without any code of Casbah, that listens on this machine."""
 
-import struct
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from evidence.proofs import Signer, base64
+from evidence.proofs import Signer
 
 Tree = tuple[int, bytes]
 """The size and the root of a tree."""
@@ -67,9 +66,7 @@ class FakeWitness:
         return 200, self.line(text)
 
     def line(self, text: str) -> str:
-        signed = f"cosignature/v1\ntime {self.now}\n{text}".encode()
-        signature = self.signer.id + struct.pack(">Q", self.now) + self.signer.key.sign(signed)
-        return f"\u2014 {self.signer.name} {base64(signature)}\n"
+        return self.signer.line(text, self.now)
 
 
 def consistent(older: Tree, tree: Tree, proof: Sequence[bytes]) -> bool:
@@ -97,9 +94,9 @@ def consistent(older: Tree, tree: Tree, proof: Sequence[bytes]) -> bool:
 
 
 @contextmanager
-def witness(number: int = 1) -> Iterator[FakeWitness]:
-    """A witness that listens."""
-    fake = FakeWitness(Signer(f"witness.example/w{number}", bytes([number]) * 32, kind=4))
+def witness(number: int = 1, *, kind: int = 4) -> Iterator[FakeWitness]:
+    """A witness that listens; with kind 6 it signs with ML-DSA-44."""
+    fake = FakeWitness(Signer(f"witness.example/w{number}", bytes([number]) * 32, kind=kind))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

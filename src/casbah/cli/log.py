@@ -9,7 +9,7 @@ import typer
 from casbah.base.fsync import make_folder, write_file
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.evidence.keys import FILE, add_key, signing_keys
+from casbah.evidence.keys import FILE, Algorithm, add_key, signing_keys
 from casbah.evidence.logs import log_folder
 from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
 from casbah.evidence.renewal import renew as renewed
@@ -80,15 +80,21 @@ def renew(
 
 
 @app.command()
-def rotate(*, store: options.Store = None) -> None:
+def rotate(
+    *,
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="ml-dsa-44 also withstands quantum computers; its signatures have 2,420 bytes.")
+    ] = Algorithm.ED25519,
+    store: options.Store = None,
+) -> None:
     """Add a signing key. Checkpoints have the signatures of all keys until the old ones are removed from the file.
 
     The server uses the key once it is started again.
 
-    Example: casbah log rotate
+    Example: casbah log rotate --algorithm ml-dsa-44
     """
     settings = options.existing(store=store)
-    add_key(settings.store)
+    add_key(settings.store, algorithm)
     typer.echo(f"added a key to {settings.store / FILE}; start the server again")
 
 

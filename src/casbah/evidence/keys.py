@@ -5,12 +5,14 @@ A line with the public key is above each key: a flipped bit would make it anothe
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from casbah.base.fsync import make_folder, sync_folder, sync_into
 from casbah.errors import DamagedFileError
+from casbah.evidence.notes import SigningKey
 
 FILE: Final = "log-keys.pem"
 _KEY = re.compile(
@@ -27,27 +30,40 @@ _KEY = re.compile(
 )
 
 
-def signing_keys(folder: Path) -> Sequence[Ed25519PrivateKey]:
+class Algorithm(StrEnum):
+    """How a key signs."""
+
+    ED25519 = "ed25519"
+    ML_DSA_44 = "ml-dsa-44"
+
+
+_GENERATE: Final[Mapping[Algorithm, Callable[[], SigningKey]]] = {
+    Algorithm.ED25519: Ed25519PrivateKey.generate,
+    Algorithm.ML_DSA_44: MLDSA44PrivateKey.generate,
+}
+
+
+def signing_keys(folder: Path) -> Sequence[SigningKey]:
     """The keys of a store, of which every one signs. The first key is made if there is no file. Raises DamagedFileError."""
     file = folder / FILE
     if not file.exists():
         add_key(folder)
-    content, place, keys = file.read_bytes(), 0, list[Ed25519PrivateKey]()
+    content, place, keys = file.read_bytes(), 0, list[SigningKey]()
     while (match := _KEY.match(content, place)) and (key := _key(*match.groups())):
         keys.append(key)
         place = match.end()
     if not keys or place < len(content):
-        problem = f"key {len(keys) + 1}, at byte {place}, is not an Ed25519 key in PEM (PKCS #8) below its public key"
+        problem = f"key {len(keys) + 1}, at byte {place}, is not a signing key in PEM (PKCS #8) below its public key"
         raise DamagedFileError(file, problem)
     return keys
 
 
-def add_key(folder: Path) -> None:
+def add_key(folder: Path, algorithm: Algorithm = Algorithm.ED25519) -> None:
     """Add a new key. Those before it sign as well, until they are removed from the file."""
     make_folder(folder, mode=0o700)
     file = folder / FILE
     known = file.read_bytes() if file.exists() else b""
-    key = Ed25519PrivateKey.generate()
+    key = _GENERATE[algorithm]()
     public = b"Public key: " + b64encode(key.public_key().public_bytes_raw()) + b"\n"
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = file.with_suffix(".new")
@@ -57,11 +73,12 @@ def add_key(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _key(public: bytes, private: bytes) -> Ed25519PrivateKey | None:
+def _key(public: bytes, private: bytes) -> SigningKey | None:
     """The key, if it is the one that its public key says."""
     try:
         key = load_pem_private_key(private, None)
-        is_right = isinstance(key, Ed25519PrivateKey) and key.public_key().public_bytes_raw() == b64decode(public)
+        if isinstance(key, SigningKey) and key.public_key().public_bytes_raw() == b64decode(public):
+            return key
     except (ValueError, UnsupportedAlgorithm, InternalError):
-        return None
-    return key if is_right and isinstance(key, Ed25519PrivateKey) else None
+        pass
+    return None

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from casbah.base.checked_json import read_json, write_json
 from casbah.errors import CannotRenewError
 from casbah.evidence import notes
@@ -13,7 +11,7 @@ from casbah.evidence.tenant_log import CURRENT
 from casbah.evidence.witnessed_log import WitnessedLog
 
 
-def renew(folder: Path, keys: Sequence[Ed25519PrivateKey], known: str | None = None) -> str:
+def renew(folder: Path, keys: Sequence[notes.SigningKey], known: str | None = None) -> str:
     """End the current log of a tenant's folder. Returns the checkpoint that the next log names.
 
     That is `known`, one of this log that was kept elsewhere, or else the last one that was witnessed, or else signed.
@@ -33,7 +31,7 @@ def renew(folder: Path, keys: Sequence[Ed25519PrivateKey], known: str | None = N
     return checkpoint
 
 
-def _is_of(checkpoint: str, origin: str, keys: Sequence[Ed25519PrivateKey]) -> bool:
+def _is_of(checkpoint: str, origin: str, keys: Sequence[notes.SigningKey]) -> bool:
     """Whether a checkpoint is of a log, and signed with one of its keys."""
     try:
         is_signed = notes.is_signed(checkpoint, [key.public_key() for key in keys])

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from casbah.base.checked_json import read_json, write_json
 from casbah.base.fsync import make_folder
 from casbah.errors import ActivityNotFoundError, DamagedFileError, LogStoppedError, RouteNotFoundError
@@ -34,7 +32,7 @@ class Signer:
     """The name of the server, and the keys that sign its checkpoints."""
 
     name: str
-    keys: Sequence[Ed25519PrivateKey]
+    keys: Sequence[notes.SigningKey]
 
 
 class TenantLog:
@@ -234,7 +232,7 @@ class TenantLog:
         return notes.checkpoint(self.origin, size, root, self._signer.keys).decode()
 
 
-def _opened(folder: Path, name: str, keys: Sequence[Ed25519PublicKey]) -> LogFiles:
+def _opened(folder: Path, name: str, keys: Sequence[notes.PublicKey]) -> LogFiles:
     """The current log in a folder; a new one for the first time, in a copy of a store, and where its key was lost."""
     current = read_json(folder / CURRENT) if (folder / CURRENT).exists() else None
     if current is None and has_entries(folder):

@@ -6,8 +6,6 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from casbah.evidence import merkle, notes
 from casbah.evidence.conflict import Conflict, conflicts_in, note_conflicts
 from casbah.evidence.log_files import LogFiles
@@ -21,7 +19,7 @@ _FRESH_SECONDS = 10.0
 class WitnessedLog:
     """Thread-safe."""
 
-    def __init__(self, files: LogFiles, keys: Sequence[Ed25519PrivateKey]) -> None:
+    def __init__(self, files: LogFiles, keys: Sequence[notes.SigningKey]) -> None:
         self._files = files
         self._keys = keys
         self._trees = WitnessedTrees(files.folder)
