@@ -6,8 +6,10 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
+from moto import mock_aws
 from typer.testing import CliRunner
 
 from casbah import compose, settings
@@ -176,6 +178,31 @@ def casbah(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_a_log_is_written_to_a_bucket(tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("CASBAH_LOG_NAME", NAME)
+    where = ("--store", str(tmp_path / "store"), "--tenant", "acme")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        for held, new in ((300, 5), (700, 5), (700, 0)):
+            with compose.build(settings.read({}, store=str(tmp_path / "store"), log_name=NAME)) as application:
+                application.services.store.tenant(TENANT).insert([arrival(record(number)) for number in range(held)])
+                application.writer.logs.of("acme").advance()
+            assert casbah("log", "write", "s3://evidence/acme", *where).startswith(
+                f"wrote {new} tiles of a log of {held} "
+            )
+        assert casbah("log", "write", str(tmp_path / "out"), *where).startswith("wrote 7 tiles")
+        stored = {item["Key"] for item in client.list_objects_v2(Bucket="evidence")["Contents"]}
+        for file in (file for file in (tmp_path / "out").rglob("*") if file.is_file()):
+            key = f"acme/{file.relative_to(tmp_path / 'out')}"
+            assert client.get_object(Bucket="evidence", Key=key)["Body"].read() == file.read_bytes()
+            stored.remove(key)
+        assert all(".p/" in key for key in stored), "of tiles that were not full then"
 
 
 def test_the_commands(tmp_path, monkeypatch):

@@ -33,13 +33,12 @@ app = typer.Typer(
 _SNAPSHOTS = "/api/ext/v1/snapshots"
 
 Where = Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")]
-Endpoint = Annotated[str | None, typer.Option(help="URL of the S3-compatible storage; default AWS.")]
 Name = Annotated[str | None, typer.Option("--backup", help="Which backup; default the newest.")]
 
 
 @app.command()
 def make(
-    place: Where, *, endpoint: Endpoint = None, as_json: options.AsJson = False, store: options.Store = None
+    place: Where, *, endpoint: options.Endpoint = None, as_json: options.AsJson = False, store: options.Store = None
 ) -> None:
     """Back up everything stored, of all tenants, as it is now. Copies only what the place does not have yet.
 
@@ -66,7 +65,7 @@ def make(
 
 
 @app.command("list")
-def list_backups(place: Where, *, endpoint: Endpoint = None, as_json: options.AsJson = False) -> None:
+def list_backups(place: Where, *, endpoint: options.Endpoint = None, as_json: options.AsJson = False) -> None:
     """List the backups in a place, oldest first.
 
     Example: casbah backup list /backup/casbah
@@ -88,7 +87,7 @@ def verify(
     place: Where,
     *,
     name: Name = None,
-    endpoint: Endpoint = None,
+    endpoint: options.Endpoint = None,
     opened: Annotated[
         bool, typer.Option("--open", help="Also restore it into a temporary folder, open it and count.")
     ] = False,
@@ -120,7 +119,7 @@ def restore(
     place: Where,
     *,
     name: Name = None,
-    endpoint: Endpoint = None,
+    endpoint: options.Endpoint = None,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import typer
 
-from casbah.base.fsync import make_folder, write_file
+from casbah.base.fsync import write_file
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
+from casbah.cli.log_copy import LogCopy, open_copy
 from casbah.evidence.keys import FILE, Algorithm, add_key, signing_keys
 from casbah.evidence.logs import log_folder
 from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
@@ -100,34 +101,37 @@ def rotate(
 
 @app.command()
 def write(
-    folder: Annotated[Path, typer.Argument(help="The folder to write to; files that are there already are kept.")],
+    place: Annotated[
+        str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix; what is there is kept.")
+    ],
     *,
+    endpoint: options.Endpoint = None,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
     url: options.Url = None,
 ) -> None:
-    """Write a log to a folder, to be kept elsewhere or served as static files. Repeatable: only what is new is written.
+    """Write a log to a folder or a bucket, to be kept elsewhere or served as static files.
+
+    Repeatable: only what is new is written.
 
     Example: casbah log write /srv/logs/acme
     """
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         checkpoint = api.ask("GET", f"{LOG}/checkpoint", missing=NO_LOG)
         size = int(checkpoint.text.split("\n")[1])
-        count = _write_tiles(api, folder, _ENTRIES, size)
+        copy = open_copy(place, endpoint=endpoint)
+        count = _write_tiles(api, copy, _ENTRIES, size)
         for level in range(LEVELS):
-            count += _write_tiles(api, folder, str(level), size // WIDTH**level)
-    make_folder(folder)
-    write_file(folder / "checkpoint", checkpoint.content)  # Last: what it commits to is there.
-    typer.echo(f"wrote {count:,} tiles of a log of {size:,} entries to {folder}")
+            count += _write_tiles(api, copy, str(level), size // WIDTH**level)
+    copy.put("checkpoint", checkpoint.content)  # Last: what it commits to is there.
+    typer.echo(f"wrote {count:,} tiles of a log of {size:,} entries to {place}")
 
 
-def _write_tiles(api: Api, folder: Path, level: str, hashes: int) -> int:
+def _write_tiles(api: Api, copy: LogCopy, level: str, hashes: int) -> int:
     """Write the tiles of a level. Returns how many were new."""
     full, rest = divmod(hashes, WIDTH)
     tiles = [tile_path(level, number) for number in range(full)] + ([tile_path(level, full, rest)] if rest else [])
-    fresh = [tile for tile in tiles if not (folder / "tile" / tile).exists()]
-    for tile in fresh:
-        file = folder / "tile" / tile
-        make_folder(file.parent)
-        write_file(file, api.ask("GET", f"{LOG}/tile/{tile}").content)
-    return len(fresh)
+    paths = [f"tile/{tile}" for tile in tiles if not copy.has(f"tile/{tile}")]
+    for path in paths:
+        copy.put(path, api.ask("GET", f"{LOG}/{path}").content)
+    return len(paths)

@@ -29,6 +29,7 @@ def setting(name: str) -> OptionInfo:
 
 
 Store = Annotated[str | None, setting("store")]
+Endpoint = Annotated[str | None, typer.Option(help="URL of the S3-compatible storage; default AWS.")]
 Url = Annotated[
     str | None,
     typer.Option(help=f"A server's address, or its name in `casbah servers` ({URL}).", show_default=False),

@@ -31,9 +31,14 @@ class BackupTarget(Protocol):
         ...
 
 
+def is_bucket(text: str) -> bool:
+    """Whether this names a bucket."""
+    return text.startswith("s3://")
+
+
 def open_target(text: str, *, endpoint: str | None = None) -> BackupTarget:
     """The target that `text` names: a folder, or `s3://bucket/prefix`. Raises BackupError."""
-    if not text.startswith("s3://"):
+    if not is_bucket(text):
         return FolderTarget(Path(text).expanduser())
     parts = urlsplit(text)
     if not parts.netloc:
