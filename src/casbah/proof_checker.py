@@ -2,7 +2,7 @@
 
     python proof_checker.py x.tlog-proof record.json --key KEY [--witness KEY]...
 
-It needs Python 3.11 and the package `cryptography` 50 or newer, imports nothing of Casbah, and connects to nothing. The formats are
+It needs Python 3.11 and the package `cryptography` (50 or newer), and connects to nothing. The formats are those of
 https://c2sp.org/tlog-proof, tlog-checkpoint, signed-note and tlog-cosignature; docs/evidence.md has the layout of entries.
 
 A proof and a checkpoint come from the log's operator, who can sign any history. That nobody is shown another one is attested
