@@ -1,7 +1,7 @@
 """The salt of a record goes where the record goes: into snapshots, copies and what is salvaged; so commitments hold there."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -42,10 +42,11 @@ def by_copy(folder: Path, into: Path) -> None:
 
 
 def by_salvage(folder: Path, into: Path) -> None:
-    def key_values(collection):
-        return FolderKeyValueStore(into, collection)
+    with ExitStack() as stack, closing(store_of(into)) as target:
 
-    with closing(store_of(into)) as target:
+        def key_values(collection: str) -> FolderKeyValueStore:
+            return stack.enter_context(closing(FolderKeyValueStore(into, collection)))
+
         saved = salvage(folder, target, key_values, room=into, progress=lambda _: None)
     assert (saved.records, saved.lost) == (COUNT, [])
 
