@@ -133,7 +133,10 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
+    with (
+        caplog.at_level(logging.DEBUG),
+        caplog.at_level(logging.DEBUG, "httpx"),
+    ):  # It is quiet once a server was set up.
         Api(httpx.Response(429), good()).web.get("/x", {"since": 1})
     assert caplog.text
     assert "hush" not in caplog.text
