@@ -19,9 +19,11 @@ NAME, LATER = "a witnessed one", "a later one"
 
 @pytest.fixture(scope="module")
 def witnessed(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any, list[FakeWitness]]]:
-    """Opens pages of a server whose log two witnesses have cosigned; since then they are down, and an activity was stored."""
+    """Opens pages of a server whose log two witnesses have cosigned, one with Ed25519 and one with ML-DSA-44; since then they are
+    down, and an activity was stored.
+    """
     with ExitStack() as stack:
-        two = [stack.enter_context(witness(number)) for number in (1, 2)]
+        two = [stack.enter_context(witness(number, kind=kind)) for number, kind in ((1, 4), (2, 6))]
         given = {"log_name": "casbah.example.com", "log_witnesses": ",".join(item.setting for item in two)}
         url, house = stack.enter_context(serving(tmp_path_factory.mktemp("witnessed"), **given))
         house.services.store.tenant(TENANT).insert([arrival(activity(NAME))])

@@ -5,8 +5,7 @@ import { copy, dialog, h, toast } from "./dom.js";
 import { page } from "./pages.js";
 import { counted, moment } from "./words.js";
 
-/** The bytes of a cosignature (c2sp.org/tlog-cosignature): the key's id, the time in seconds, the signature. */
-const COSIGNATURE = 76;
+/** Where a cosignature (c2sp.org/tlog-cosignature) has its time in seconds: after the id of its key. */
 const TIME = [4, 12];
 
 /** The page of the log: its last checkpoint, its keys, and both as files. */
@@ -46,18 +45,16 @@ function facts(text) {
 function signed(text) {
   const [checkpoint, signatures] = text.split("\n\n");
   const [origin, size, root] = checkpoint.split("\n");
-  const witnesses = signatures.trim().split("\n").map(witnessed).filter(Boolean);
+  const lines = signatures.trim().split("\n").map((line) => line.split(" "));
+  const witnesses = lines.filter(([, name]) => name !== origin).map(witnessed);
   return { origin, size, root, witnesses: witnesses.length ? witnesses : [["Witnessed", "not yet"]] };
 }
 
 const listed = (rows) => h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, h("span", { class: "grow break" }, value))]));
 
-/** The row of a signature, if it is a witness's. */
-function witnessed(line) {
-  const [, name, signature] = line.split(" ");
-  const bytes = atob(signature);
-  if (bytes.length !== COSIGNATURE) return null;
-  const seconds = [...bytes.slice(...TIME)].reduce((sum, byte) => sum * 256 + byte.charCodeAt(0), 0);
+/** The row of a witness; the log itself signs with its origin as the name. */
+function witnessed([, name, signature]) {
+  const seconds = [...atob(signature).slice(...TIME)].reduce((sum, byte) => sum * 256 + byte.charCodeAt(0), 0);
   return ["Witnessed", ["since ", moment(seconds * 1_000), " by ", name]];
 }
 
