@@ -21,6 +21,13 @@ def opened(tmp_path):
 
 
 @pytest.fixture
+def house(tmp_path):
+    """With the default settings."""
+    with compose.build(settings.read({}, store=str(tmp_path))) as built:
+        yield built
+
+
+@pytest.fixture
 def ask(opened):
     return opened()
 

@@ -18,12 +18,6 @@ TENANT = TenantId("default")
 
 
 @pytest.fixture
-def house(tmp_path):
-    with compose.build(settings.read({}, store=str(tmp_path))) as opened:
-        yield opened
-
-
-@pytest.fixture
 def ask(house):
     return Asker(house.app, house.local_key)
 

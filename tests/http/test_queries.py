@@ -18,12 +18,6 @@ LOGINS = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_LOGIN"]}}
 
 
 @pytest.fixture
-def house(tmp_path):
-    with compose.build(settings.read({}, store=str(tmp_path))) as opened:
-        yield opened
-
-
-@pytest.fixture
 def bearer(house):
     """Makes Askers with tokens of that name and tenant."""
 

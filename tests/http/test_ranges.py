@@ -20,12 +20,6 @@ OFFICE = {
 
 
 @pytest.fixture
-def house(tmp_path):
-    with compose.build(settings.read({}, store=str(tmp_path))) as opened:
-        yield opened
-
-
-@pytest.fixture
 def ask(house):
     return Asker(house.app, house.local_key)
 

@@ -259,9 +259,9 @@ def page_limit_of(body: Mapping[str, Any]) -> int:
     return limit_of(body, usual=DEFAULT_PAGE_LIMIT, most=MAX_PAGE_LIMIT)
 
 
-def limit_of(body: Mapping[str, Any], *, usual: int, most: int) -> int:
+def limit_of(body: Mapping[str, Any], name: str = "limit", *, usual: int, most: int) -> int:
     """How many an answer may have: the usual number where it is absent or 0, `most` at most. Raises MalformedBodyError."""
-    return min(count_of(body, "limit") or usual, most)
+    return min(count_of(body, name) or usual, most)
 
 
 def whole_of(body: Mapping[str, Any], name: str) -> int | None:

@@ -2,8 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from casbah.errors import BadTenantError
+
+TENANTS: Final = "tenants"
+"""The folder of a store with a folder for each tenant."""
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

@@ -53,7 +53,7 @@ def sync_into(file: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> None
 def append(file: Path, place: int, content: bytes) -> None:
     """Write content at a place of a file, which ends with it. What was there, such as what a crash left, is cut off."""
     is_new = not file.exists()
-    with open(file, "r+b", opener=partial(_opened_or_new, mode=0o600)) as opened:
+    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as opened:
         opened.truncate(place)
         opened.seek(place)
         opened.write(content)
@@ -110,10 +110,6 @@ def copy_beside(file: Path, into: Path) -> None:
         _copy_database(file, into)
     elif file.suffix == ".json":
         shutil.copyfile(file, into)
-
-
-def _opened_or_new(path: str, flags: int, *, mode: int) -> int:
-    return os.open(path, flags | os.O_CREAT, mode)
 
 
 def _copy_database(file: Path, into: Path) -> None:

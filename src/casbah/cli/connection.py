@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from casbah import settings
-from casbah.activity.tenant import TenantId
+from casbah.activity.tenant import TENANTS, TenantId
 from casbah.cli import server_file
 from casbah.cli.profiles import Server
 from casbah.errors import ServerRefusedError, nearest
@@ -29,8 +29,6 @@ _OK = 400
 _DOTS_OF_JWT = 2
 _SECONDS = 600.0
 _SECONDS_TO_CONNECT = 2.0
-_TENANTS = "tenants"
-"""The folder of a store that has one per tenant."""
 _PROBE = "/api/v1/activities/metadata/"
 
 
@@ -100,7 +98,7 @@ def connected(target: Settings | Server, *, tenant: str) -> Iterator[Api]:
 
 def _suggest_tenant(settings: Settings, name: str) -> None:
     """Warn of a tenant that has no activities and is named almost as one that has."""
-    folder = settings.store / _TENANTS
+    folder = settings.store / TENANTS
     known = [path.name for path in folder.iterdir()] if settings.cluster is None and folder.is_dir() else []
     if name not in known and (hint := nearest(name, known)):
         sys.stderr.write(f"casbah: tenant {name!r} has no activities{hint}\n")

@@ -26,6 +26,7 @@ from casbah.cli.printable import amount
 from casbah.cli.profiles import TOKEN, URL
 from casbah.cli.table import listing, show
 from casbah.errors import CasbahError, nearest
+from casbah.evidence.logs import STOPPED
 from casbah.ingest.pull import config as pull
 from casbah.outputs.push import config as push
 from casbah.serving.local_tls import trusted
@@ -190,7 +191,7 @@ def _ready(body: Mapping[str, Any], seen: str) -> Finding:
 def _log_problems(problems: Sequence[str]) -> Iterator[Finding]:
     """What is wrong with the transparency logs and their witnesses."""
     for problem in problems:
-        state = CheckState.ERROR if "stopped" in problem else CheckState.WARNING
+        state = CheckState.ERROR if problem.startswith(STOPPED) else CheckState.WARNING
         yield Finding("transparency log", state, problem, "see docs/evidence.md, Witnesses")
 
 

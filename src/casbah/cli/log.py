@@ -10,6 +10,7 @@ from casbah.base.fsync import write_file
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.log_copy import LogCopy, open_copy
+from casbah.evidence import notes
 from casbah.evidence.keys import FILE, Algorithm, add_key, signing_keys
 from casbah.evidence.logs import log_folder
 from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
@@ -76,8 +77,8 @@ def renew(
     known = None if checkpoint is None else checkpoint.read_text(encoding="utf-8")
     with unused(settings.store):
         named = renewed(log_folder(settings.store, tenant), signing_keys(settings.store), known)
-    origin, size, _ = named.split("\n", 2)
-    typer.echo(f"ended {origin}; the next log names its checkpoint of {int(size):,} entries")
+    size = notes.size_in(named)
+    typer.echo(f"ended {notes.origin_in(named)}; the next log names its checkpoint of {size:,} entries")
 
 
 @app.command()
@@ -118,7 +119,7 @@ def write(
     """
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         checkpoint = api.ask("GET", f"{LOG}/checkpoint", missing=NO_LOG)
-        size = int(checkpoint.text.split("\n")[1])
+        size = notes.size_in(checkpoint.text)
         copy = open_copy(place, endpoint=endpoint)
         count = _write_tiles(api, copy, _ENTRIES, size)
         for level in range(LEVELS):

@@ -60,9 +60,8 @@ def create(  # noqa: PLR0913  one parameter per option
         raise typer.BadParameter(f"{unknown[0]!r}: expected some of {', '.join(SCOPES)}{hint}", param_hint="--scopes")
     target = options.target(store=store, url=url, new=True)
     with connected(target, tenant=tenant) as api:
-        own = (
-            {} if isinstance(target, Server) else {"tenant": tenant}
-        )  # A server's token creates tokens of its own tenant.
+        # A server's token creates tokens of its own tenant.
+        own = {} if isinstance(target, Server) else {"tenant": tenant}
         body = {"name": name, **own, "scopes": scopes, "expires": moment}
         token = api.ask("POST", _PATH, json=body).json()
     if as_json:

@@ -29,8 +29,7 @@ from casbah.evidence.log_files import (
 )
 from casbah.evidence.replacements import PAIR, ROW
 from casbah.evidence.tenant_log import CURRENT
-from casbah.evidence.witnessed_trees import FILE as WITNESSED
-from casbah.evidence.witnessed_trees import problem_in
+from casbah.evidence.witnessed_trees import WitnessedTrees
 
 Problem = tuple[Path, str]
 """A file, and what is wrong with it."""
@@ -60,8 +59,7 @@ def problems(tenant_logs: Path, read: Callable[[int], None]) -> Iterator[Problem
         try:
             state = State(**read_json(folder / STATE))
             yield from _problems_of_log(folder, state)
-            if (problem := problem_in(folder)) is not None:
-                yield folder / WITNESSED, problem
+            WitnessedTrees(folder)
         except DamagedFileError as error:
             yield Path(error.path), error.problem
         for file in folder.iterdir():

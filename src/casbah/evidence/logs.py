@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from casbah.activity.tenant import TenantId
+from casbah.activity.tenant import TENANTS, TenantId
 from casbah.base.checked_json import read_json, write_json
 from casbah.base.failure import bug, shown
 from casbah.errors import LogStoppedError
@@ -21,9 +22,12 @@ from casbah.setting_parsers import WitnessAddress
 from casbah.store.sealed import SealedStore
 
 log = logging.getLogger("casbah.evidence")
-TENANTS, FOLDER = "tenants", "log"
+FOLDER = "log"
 _LOOKS = 4
 """How often a log looks for new activities in the time that an activity may wait."""
+
+STOPPED: Final = "a log is stopped"
+"""How the problem of a stopped log begins."""
 
 FolderOf = Callable[[str], Path]
 """The folder of a tenant's log."""
@@ -88,7 +92,7 @@ class Logs:
             if item.name not in disagreeing and (item.age > LATE_SECONDS or item.problem)
         )
         return [
-            *(f"a log is stopped: {item.problem}" for item in conflicts),
+            *(f"{STOPPED}: {item.problem}" for item in conflicts),
             *(
                 f"witness {item.name} is {item.age:,.0f} s behind: {item.problem or 'it has not been asked'}"
                 for item in late

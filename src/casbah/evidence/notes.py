@@ -28,9 +28,19 @@ _NO_MOMENT: Final = bytes(8)
 
 def checkpoint(origin: str, size: int, root: bytes, keys: Sequence[SigningKey]) -> bytes:
     """A checkpoint, signed with each of the keys."""
-    text = f"{origin}\n{size}\n{_base64(root)}\n"
-    lines = (f"\u2014 {origin} {_base64(_signature(text, origin, key))}\n" for key in keys)
+    text = f"{origin}\n{size}\n{base64(root)}\n"
+    lines = (f"{_SIGNED}{origin} {base64(_signature(text, origin, key))}\n" for key in keys)
     return f"{text}\n{''.join(lines)}".encode()
+
+
+def base64(data: bytes) -> str:
+    """Bytes as text, as all formats of logs have them."""
+    return b64encode(data).decode("ascii")
+
+
+def origin_in(note: str) -> str:
+    """The origin of the log in a checkpoint."""
+    return note.partition("\n")[0]
 
 
 def root_in(note: str) -> bytes:
@@ -41,9 +51,8 @@ def root_in(note: str) -> bytes:
 def is_signed(note: str, keys: Sequence[PublicKey]) -> bool:
     """Whether one of the keys has signed a checkpoint."""
     text, _, signatures = note.rpartition("\n\n")
-    origin = text.split("\n")[0]
     lines = signatures.split("\n")
-    return any(_is_valid(text + "\n", line, origin, key) for line in lines for key in keys)
+    return any(_is_valid(text + "\n", line, origin_in(note), key) for line in lines for key in keys)
 
 
 def text_of(note: str) -> str:
@@ -72,7 +81,7 @@ def moment_of(line: str) -> int:
 
 def verifier_key(origin: str, key: PublicKey) -> str:
     """The public key in the form that checkers of notes take."""
-    return f"{origin}+{_key_id(origin, key).hex()}+{_base64(_typed(key))}"
+    return f"{origin}+{_key_id(origin, key).hex()}+{base64(_typed(key))}"
 
 
 def _signature(text: str, name: str, key: SigningKey) -> bytes:
@@ -83,7 +92,7 @@ def _signature(text: str, name: str, key: SigningKey) -> bytes:
 
 
 def _is_valid(text: str, line: str, name: str, key: PublicKey) -> bool:
-    start = f"\u2014 {name} "
+    start = f"{_SIGNED}{name} "
     signature = b64decode(line.removeprefix(start)) if line.startswith(start) else b""
     if signature[_ID] != _key_id(name, key):
         return False
@@ -126,7 +135,3 @@ def _key_id(name: str, key: PublicKey) -> bytes:
 def _typed(key: PublicKey) -> bytes:
     """The public key after the type of its signatures."""
     return (_ED25519 if isinstance(key, Ed25519PublicKey) else _ML_DSA) + key.public_bytes_raw()
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode("ascii")

@@ -7,7 +7,6 @@
 import secrets
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +132,8 @@ class TenantLog:
         hashes = merkle.inclusion(self._files.rows, index, size)
         if merkle.root_of(hashes, index, size, merkle.leaf_hash(entry)) != notes.root_in(checkpoint):
             raise DamagedFileError(self._files.folder, f"entry {index} is not in the tree of the checkpoint")
-        opening = _base64(layout.opening(record.salt, record.added, entry))
-        lines = ["c2sp.org/tlog-proof@v1", f"extra {opening}", f"index {index}", *map(_base64, hashes)]
+        opening = notes.base64(layout.opening(record.salt, record.added, entry))
+        lines = ["c2sp.org/tlog-proof@v1", f"extra {opening}", f"index {index}", *map(notes.base64, hashes)]
         return "\n".join(lines) + f"\n\n{checkpoint}"
 
     def _logged(self, activity_id: str) -> tuple[SealedRecord, int, bytes]:
@@ -256,7 +255,3 @@ def _opened(folder: Path, name: str, keys: Sequence[notes.PublicKey]) -> LogFile
 
 def _commitment(record: SealedRecord) -> bytes:
     return layout.commitment(record.salt, record.record, record.added)
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode("ascii")

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
 from casbah.evidence import merkle, notes
@@ -78,7 +78,7 @@ class WitnessedLog:
                 return  # Another answer has come first, of a later checkpoint.
             self._lines = {size: {**self._lines.get(size, {}), **lines}}
             if len(self._lines[size]) >= quorum:
-                root = b64encode(notes.root_in(checkpoint)).decode()
+                root = notes.base64(notes.root_in(checkpoint))
                 self._trees.add(WitnessedTree(size, root, tuple(self._lines[size].values())))
                 self._cosigned_at = time.monotonic()
 

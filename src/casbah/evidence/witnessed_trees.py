@@ -105,16 +105,6 @@ class WitnessedTrees:
             return _tree(file.readline(), self._file)
 
 
-def problem_in(folder: Path) -> str | None:
-    """What is wrong with the file in a log's folder."""
-    try:
-        for _ in _lines_of(folder / FILE):
-            pass
-    except DamagedFileError as error:
-        return error.problem
-    return None
-
-
 def _lines_of(file: Path) -> Iterator[tuple[int, int, WitnessedTree]]:
     """The trees in a file, and where their lines begin and end. What a crash left of a line at the end is ignored."""
     if not file.exists():

@@ -6,7 +6,6 @@ their cosignatures come together. One that does not answer is left out for a whi
 
 import logging
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -46,6 +45,25 @@ class _RefusedError(Exception):
 
 
 @dataclass(slots=True)
+class _Retry:
+    """When to try again after failures that follow each other, by the monotonic clock, and what was wrong last."""
+
+    failures: int = 0
+    again: float = 0.0
+    problem: str = ""
+
+    def failed(self, error: Exception) -> float:
+        """Note a failure. Returns in how many seconds to try again."""
+        self.failures += 1
+        pause = _BACKOFF.pause(self.failures)
+        self.again, self.problem = time.monotonic() + pause, str(error)
+        return pause
+
+    def succeeded(self) -> None:
+        self.failures, self.problem = 0, ""
+
+
+@dataclass(slots=True)
 class _Standing:
     """How one log stands at one witness; times are of the monotonic clock."""
 
@@ -56,9 +74,7 @@ class _Standing:
     waiting: float | None = None
     """Since when a checkpoint has not been cosigned."""
 
-    failures: int = 0
-    again: float = 0.0
-    problem: str = ""
+    retry: _Retry = field(default_factory=_Retry)
 
 
 @dataclass(slots=True)
@@ -68,9 +84,7 @@ class _Witness:
     address: WitnessAddress
     client: httpx.Client
     standings: dict[str, _Standing] = field(default_factory=dict)
-    failures: int = 0
-    again: float = 0.0
-    problem: str = ""
+    retry: _Retry = field(default_factory=_Retry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,8 @@ class Witnesses:
             if standing.text == notes.text_of(checkpoint):
                 continue
             standing.waiting = now if standing.waiting is None else standing.waiting
-            if self._closing() or time.monotonic() > end + _TURN_SECONDS or now < max(standing.again, witness.again):
+            waits = now < max(standing.retry.again, witness.retry.again)
+            if waits or self._closing() or time.monotonic() > end + _TURN_SECONDS:
                 continue
             if (line := _ask(witness, standing, item, checkpoint)) is not None:
                 lines[item] = line
@@ -144,23 +159,20 @@ def _ask(witness: _Witness, standing: _Standing, item: WitnessedLog, checkpoint:
     try:
         line = _cosignature(witness, standing, item, checkpoint)
     except _UnavailableError as error:
-        witness.failures += 1
-        witness.again, witness.problem = _later(witness.failures), str(error)
-        log.warning("witness %s does not answer, next try in %.0f s: %s", name, _left(witness.again), error)
+        pause = witness.retry.failed(error)
+        log.warning("witness %s does not answer, next try in %.0f s: %s", name, pause, error)
         return None
     except (_RefusedError, HistoryConflictError) as error:
-        witness.failures, witness.problem = 0, ""
-        standing.failures += 1
-        standing.again, standing.problem = _later(standing.failures), str(error)
+        witness.retry.succeeded()  # It has answered.
+        pause = standing.retry.failed(error)
         if isinstance(error, HistoryConflictError):
             item.stop(Conflict(name, str(error)))
         else:
-            log.warning(
-                "witness %s does not cosign %s, next try in %.0f s: %s", name, item.origin, _left(standing.again), error
-            )
+            log.warning("witness %s does not cosign %s, next try in %.0f s: %s", name, item.origin, pause, error)
         return None
-    witness.failures, witness.problem = 0, ""
-    standing.failures, standing.problem, standing.waiting = 0, "", None
+    for retry in (witness.retry, standing.retry):
+        retry.succeeded()
+    standing.waiting = None
     standing.size, standing.text = notes.size_in(checkpoint), notes.text_of(checkpoint)
     item.resume(name)
     return line
@@ -204,7 +216,7 @@ def _require_later(known: int, older: int, size: int, current: int) -> None:
 
 def _request(item: WitnessedLog, checkpoint: str, older: int) -> str:
     proof = item.consistency(older, notes.size_in(checkpoint))
-    lines = [f"old {older}", *(b64encode(part).decode() for part in proof)]
+    lines = [f"old {older}", *map(notes.base64, proof)]
     return "\n".join(lines) + f"\n\n{checkpoint}"
 
 
@@ -230,17 +242,9 @@ def _size_in(body: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None  # noqa: PLR2004  below 2**64
 
 
-def _later(failures: int) -> float:
-    return time.monotonic() + _BACKOFF.pause(failures)
-
-
-def _left(moment: float) -> float:
-    return moment - time.monotonic()
-
-
 def _state(witness: _Witness) -> WitnessState:
     standings = list(witness.standings.values())
     waiting = [item.waiting for item in standings if item.waiting is not None]
-    problem = next(filter(None, (witness.problem, *(item.problem for item in standings))), "")
+    problem = next(filter(None, (witness.retry.problem, *(item.retry.problem for item in standings))), "")
     age = time.monotonic() - min(waiting) if waiting else 0.0
     return WitnessState(witness.address.name, sum(item.size or 0 for item in standings), age, problem)

@@ -20,7 +20,7 @@ from casbah.http.metrics import Metrics
 from casbah.http.thread_pools import ThreadPools
 from casbah.http.trusted_proxies import TrustedProxies
 from casbah.identity.authenticator import Authenticator
-from casbah.identity.grants import Caller
+from casbah.identity.grants import Caller, Permission
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens
@@ -105,6 +105,11 @@ class Services:
         if self.here is None:
             raise RuntimeError("a handler that needs the owner of the store was called in another process")
         return self.here
+
+    @property
+    def log_permission(self) -> Permission:
+        """What it takes to read a transparency log."""
+        return Permission.ADMINISTER if self.settings.log_readers == "admin" else Permission.READ
 
     @property
     def bounds(self) -> Bounds:

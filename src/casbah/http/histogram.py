@@ -12,7 +12,7 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.fields import FIELDS, Field
 from casbah.activity.language import Filter
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query, choice_of, count_of, whole_of
+from casbah.activity.query import Query, choice_of, limit_of, whole_of
 from casbah.activity.record import MAX_DIGITS, integer
 from casbah.base import jsontext
 from casbah.errors import LimitExceededError, MalformedBodyError
@@ -145,10 +145,10 @@ def _interval(body: Mapping[str, Any], predicate: Predicate, context: RequestCon
         first=_clamped(whole_of(body, "first")),
         last=_clamped(whole_of(body, "last")),
         width=_clamped(width),
-        spans=min(count_of(body, "spans") or SPANS, MAX_SPANS),
+        spans=limit_of(body, "spans", usual=SPANS, most=MAX_SPANS),
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
-        series=min(count_of(body, "series") or SERIES, MAX_SERIES),
+        series=limit_of(body, "series", usual=SERIES, most=MAX_SERIES),
         deadline=context.deadline,
     )
 

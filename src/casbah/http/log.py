@@ -15,7 +15,6 @@ from casbah.evidence.tenant_log import TenantLog
 from casbah.http.answers import Answer
 from casbah.http.audit import act_of
 from casbah.http.context import WriterContext
-from casbah.identity.grants import Permission
 from casbah.ingest.reserved import ID_PREFIX
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
@@ -100,8 +99,7 @@ def _log(context: WriterContext) -> TenantLog:
     logs = context.writer.logs
     if logs is None:
         raise NoLogError
-    if context.services.settings.log_readers == "admin":
-        context.caller.require(Permission.ADMINISTER)
+    context.caller.require(context.services.log_permission)
     return logs.of(context.tenant_id.name)
 
 

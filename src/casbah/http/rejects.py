@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from casbah.activity.query import count_of
+from casbah.activity.query import count_of, limit_of
 from casbah.errors import LimitExceededError, MalformedBodyError, NoSuchRejectError, describe
 from casbah.http.answers import Answer, Count, DeletedAnswer, Moment
 from casbah.http.context import WriterContext
@@ -99,7 +99,7 @@ class _ReadAs:
 
 async def list_rejects(context: WriterContext) -> RejectPage:
     parameters = context.request.query_params
-    skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MAX_LISTED)
+    skip, limit = count_of(parameters, "skip"), limit_of(parameters, usual=LISTED, most=MAX_LISTED)
 
     def page() -> tuple[Sequence[Reject], int]:
         return context.services.rejects.page(context.tenant_id, skip=skip, limit=limit)

@@ -147,10 +147,9 @@ def _finish_sign_in(request: Request, services: Services) -> tuple[Caller, str]:
 
 
 async def whoami(context: RequestContext) -> SessionAnswer:
-    settings = context.services.settings
-    reading = Permission.ADMINISTER if settings.log_readers == "admin" else Permission.READ
-    proofs = bool(settings.log_name) and context.caller.may(Permission.READ) and context.caller.may(reading)
-    return _session(context.caller, proofs=proofs or UNSET)
+    services, caller = context.services, context.caller
+    may_read = caller.may(Permission.READ) and caller.may(services.log_permission)
+    return _session(caller, proofs=(bool(services.settings.log_name) and may_read) or UNSET)
 
 
 async def sign_out(context: WriterContext) -> Annotated[Response, SessionAnswer]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from casbah.activity.tenant import TENANTS
 from casbah.base.checked_json import write_json
 from casbah.base.fsync import copy_beside, make_folder, read_only
 from casbah.errors import NoSuchSnapshotError, ReadOnlyError
-from casbah.evidence.logs import TENANTS, ended, log_folder
+from casbah.evidence.logs import ended, log_folder
 from casbah.evidence.tenant_log import CURRENT
 from casbah.store.contract import Store
 from casbah.store.format import FILE as FORMAT_FILE

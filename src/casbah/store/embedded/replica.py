@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from casbah.activity.tenant import TenantId
+from casbah.activity.tenant import TENANTS, TenantId
 from casbah.base.shared import SharedCount
 from casbah.errors import StoreClosedError, UnavailableError
 from casbah.store.contract import Inserter, InsertingStore
@@ -26,7 +26,6 @@ from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
 from casbah.store.embedded.segment_files import META
-from casbah.store.embedded.store import TENANTS
 from casbah.store.embedded.verified_files import VerifiedFiles
 from casbah.store.entry import ReplicaInserter
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from casbah.activity.tenant import TenantId
+from casbah.activity.tenant import TENANTS, TenantId
 from casbah.base.fsync import make_folder, read_only
 from casbah.base.shared import SharedCount
 from casbah.errors import ReadOnlyError, StoreClosedError
@@ -36,8 +36,6 @@ from casbah.store.embedded.shadow import shadow
 from casbah.store.embedded.snapshot import copy_tenant
 from casbah.store.embedded.tenant import EmbeddedTenant, Shared
 from casbah.store.format import FILE, claim
-
-TENANTS = "tenants"
 
 
 class EmbeddedStore:

@@ -19,7 +19,7 @@ from uuid import UUID
 import tantivy
 
 from casbah.activity.new_activity import Seal
-from casbah.activity.tenant import TenantId
+from casbah.activity.tenant import TENANTS, TenantId
 from casbah.base import jsontext, key_value
 from casbah.base.database import reading, require_database
 from casbah.base.fsync import read_only
@@ -43,7 +43,6 @@ from casbah.store.embedded.segment_files import (
     checked_segments,
     segments_on_disk,
 )
-from casbah.store.embedded.store import TENANTS
 
 _AT_ONCE = 1_000
 _FOOTER = 120

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tantivy
 
+from casbah.activity.tenant import TENANTS
 from casbah.base import key_value
 from casbah.base.checked_json import read_json
 from casbah.base.database import problems, reading, require_database
@@ -27,7 +28,6 @@ from casbah.store.embedded.partitions import DICTIONARIES, NUMBERING, PERIODS, n
 from casbah.store.embedded.record_codec import RecordCodec, is_dictionary
 from casbah.store.embedded.searcher import Hit, records_of
 from casbah.store.embedded.segment_files import META, check_file, index_files
-from casbah.store.embedded.store import TENANTS
 from casbah.store.format import FILE, format_of
 
 _AT_ONCE = 2_000

@@ -20,6 +20,7 @@ from itertools import accumulate, chain, count
 from pathlib import Path
 from typing import Any
 
+from casbah.activity.tenant import TENANTS
 from casbah.base.fsync import make_folder, read_only, sync_folder, write_file
 from casbah.errors import CasbahError, ReadOnlyError, StoreFormatError
 from casbah.store.embedded.io_errors import io_error
@@ -27,7 +28,6 @@ from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.segment_files import META
-from casbah.store.embedded.store import TENANTS
 from casbah.store.format import FILE, FORMAT, StoreFormat, exists, format_of, require_readable
 from casbah.store.migration.old_databases import converted
 from casbah.store.migration.old_partition import held_in
