@@ -174,7 +174,7 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
             queries=Queries(key_values(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
             exports=exports,
             retention=retention,
-            snapshots=Snapshots(settings.store, store, clock=clock),
+            snapshots=Snapshots(settings.store, store, clock=clock, logs=logs),
             scrub=scrub,
             logs=logs,
         )

@@ -19,6 +19,7 @@ from casbah.errors import BadSettingError, CannotRenewError, DamagedFileError, L
 from casbah.evidence import conflict, notes, witnessed_log, witnessed_trees, witnesses
 from casbah.evidence.witnessed_trees import WitnessedTree, WitnessedTrees
 from casbah.identity.grants import TENANT_HEADER
+from casbah.operations.backup.snapshots import Snapshots
 from casbah.proof_checker import NotProvenError, check
 from casbah.services import kept_logs
 from casbah.store.contract import CheckState
@@ -330,6 +331,32 @@ def test_a_log_is_continued_once_the_witness_agrees_or_is_no_longer_asked(older,
     assert verify(older).damage == []
 
 
+@pytest.mark.parametrize("more", [0, 1], ids=["cosigned", "signed since"])
+def test_a_restored_store_names_the_last_checkpoint_with_the_cosignatures_it_has(tmp_path, one, more):
+    with opened(tmp_path / "a", one) as (store, logs):
+        log = grow(store, logs, 0, 10)
+        cosigned = log.checkpoint
+        store.tenant(TENANT).insert([arrival(record(number)) for number in range(10, 10 + more)])
+        log.advance()
+        snapshot = Snapshots(tmp_path / "a", store, clock=lambda: NOW, logs=logs).make()
+        copy = (tmp_path / "a" / "snapshots" / snapshot.id).rename(tmp_path / "b")
+        named = log.witnessed.signed if more else cosigned
+        assert cosigned.count("\n\u2014 ") == 2
+    with opened(copy) as (_, logs):
+        log = logs.of("acme")
+        log.advance()
+        assert entries_of(log, log.size)[0] == b"\x04" + named.encode()
+
+
+def test_a_log_with_another_name_names_the_last_checkpoint_with_its_cosignatures(tmp_path, one):
+    with opened(tmp_path, one) as (store, logs):
+        known = grow(store, logs, 0, 10).checkpoint
+    with opened(tmp_path, one, name="other.example.com") as (_, logs):
+        log = logs.of("acme")
+        log.advance()
+        assert entries_of(log, log.size)[0] == b"\x04" + known.encode()
+
+
 @pytest.mark.parametrize("count", [5, 6, 4], ids=["as many entries", "more entries", "fewer entries"])
 def test_another_history_is_noticed_while_the_server_runs(older, one, count, monkeypatch):
     """The witness is down at the start, so the log is continued as another one."""
@@ -386,7 +413,7 @@ def test_a_later_cosignature_of_a_kept_tree_is_added(tmp_path, three):
     trees.add(WitnessedTree(1, "AAAA", (lines[0], lines[1])))
     trees.add(WitnessedTree(1, "AAAA", (lines[2],)))
     assert trees.covering(0) == WitnessedTree(1, "AAAA", tuple(lines))
-    trees.close()
+    trees.keep()
     assert WitnessedTrees(tmp_path).covering(0) == WitnessedTree(1, "AAAA", tuple(lines))
     assert trees.covering(1) is None
 

@@ -27,9 +27,11 @@ class Asked(Protocol):
 
 
 @contextmanager
-def opened(folder: Path, *asked: Asked, quorum: int = 1) -> Iterator[tuple[EmbeddedStore, Logs]]:
+def opened(
+    folder: Path, *asked: Asked, quorum: int = 1, name: str = "casbah.example.com"
+) -> Iterator[tuple[EmbeddedStore, Logs]]:
     addresses = setting_parsers.witnesses(",".join(item.setting for item in asked))
-    signer = Signer("casbah.example.com", signing_keys(folder))
+    signer = Signer(name, signing_keys(folder))
     with (
         closing(EmbeddedStore(folder, clock=lambda: NOW)) as store,
         closing(

@@ -17,6 +17,7 @@ from casbah.base.failure import bug, shown
 from casbah.errors import LogStoppedError
 from casbah.evidence.log_files import STATE
 from casbah.evidence.tenant_log import CURRENT, Signer, TenantLog
+from casbah.evidence.witnessed_trees import cosigned
 from casbah.evidence.witnesses import LATE_SECONDS, Witnesses, WitnessState
 from casbah.setting_parsers import WitnessAddress
 from casbah.store.sealed import SealedStore
@@ -117,6 +118,11 @@ class Logs:
                 self._next = self._asker.submit(self.ask)
             return self._next
 
+    def keep_cosignatures(self) -> None:
+        """Write down the last cosignatures, which are otherwise written from time to time."""
+        for item in list(self._logs.values()):
+            item.witnessed.keep()
+
     def begin(self) -> None:
         """Keep the logs up to date until closed."""
         for thread in self._threads:
@@ -184,4 +190,5 @@ def ended(folder: Path) -> dict[str, str]:
     current = read_json(folder / CURRENT)
     if "checkpoint" in current:
         return current
-    return {"checkpoint": read_json(folder / current["log"] / STATE)["checkpoint"]}
+    last = read_json(folder / current["log"] / STATE)["checkpoint"]
+    return {"checkpoint": cosigned(last, folder / current["log"])}

@@ -19,6 +19,7 @@ from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
 from casbah.evidence.log_files import LogFiles, has_entries
 from casbah.evidence.witnessed_log import WitnessedLog
+from casbah.evidence.witnessed_trees import cosigned
 from casbah.store.sealed import SealedRecord, SealedTenant
 
 CURRENT: Final = "current.json"
@@ -163,7 +164,7 @@ class TenantLog:
     def close(self) -> None:
         """Release the files."""
         with self._lock:
-            self.witnessed.close()
+            self.witnessed.keep()
             self._files.close()
 
     def _require_agreement(self) -> None:
@@ -241,7 +242,7 @@ def _opened(folder: Path, name: str, keys: Sequence[notes.PublicKey]) -> LogFile
         last = files.state.checkpoint
         if files.state.origin.rpartition("/")[0] == name and (not last or notes.is_signed(last, keys)):
             return files
-        current = {"checkpoint": last}  # The server has another name now, or other keys.
+        current = {"checkpoint": cosigned(last, files.folder)}  # The server has another name now, or other keys.
         files.close()
     identity = secrets.token_hex(4)
     make_folder(folder, mode=0o700)

@@ -98,9 +98,9 @@ class WitnessedLog:
                 self._conflicts = {name: item for name, item in self._conflicts.items() if name != witness}
                 note_conflicts(self._files.folder, self._conflicts)
 
-    def close(self) -> None:
-        """Keep the newest witnessed tree."""
-        self._trees.close()
+    def keep(self) -> None:
+        """Write down the newest witnessed tree."""
+        self._trees.keep()
 
     def _is_fresh(self, tree: WitnessedTree) -> bool:
         """Whether a tree was cosigned a moment ago, and no later one was served."""

@@ -77,8 +77,8 @@ class WitnessedTrees:
                 return self._read(place)
             return self.newest if self.newest is not None and self.newest.size > index else None
 
-    def close(self) -> None:
-        """Keep the newest tree."""
+    def keep(self) -> None:
+        """Write down the newest tree."""
         with self._lock:
             if self.newest is not None:
                 self._keep(self.newest)
@@ -103,6 +103,14 @@ class WitnessedTrees:
         with self._file.open("rb") as file:
             file.seek(self._places[place])
             return _tree(file.readline(), self._file)
+
+
+def cosigned(checkpoint: str, folder: Path) -> str:
+    """The last signed checkpoint of the log in a folder, with the cosignatures that the folder has of it."""
+    newest = WitnessedTrees(folder).newest
+    if newest is None or newest.size != notes.size_in(checkpoint):
+        return checkpoint
+    return checkpoint + "".join(f"{line}\n" for line in newest.lines)
 
 
 def _lines_of(file: Path) -> Iterator[tuple[int, int, WitnessedTree]]:

@@ -13,7 +13,7 @@ from casbah.activity.tenant import TENANTS
 from casbah.base.checked_json import write_json
 from casbah.base.fsync import copy_beside, make_folder, read_only
 from casbah.errors import NoSuchSnapshotError, ReadOnlyError
-from casbah.evidence.logs import ended, log_folder
+from casbah.evidence.logs import Logs, ended, log_folder
 from casbah.evidence.tenant_log import CURRENT
 from casbah.store.contract import Store
 from casbah.store.format import FILE as FORMAT_FILE
@@ -34,11 +34,12 @@ class Snapshot:
 class Snapshots:
     """Makes and removes snapshots. Those of a killed process are removed when the store is next opened."""
 
-    def __init__(self, folder: Path, store: Store, *, clock: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, store: Store, *, clock: Callable[[], int], logs: Logs | None = None) -> None:
         self._store_folder = folder
         self._folder = folder / FOLDER
         self._store = store
         self._clock = clock
+        self._logs = logs
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def make(self) -> Snapshot:
@@ -61,6 +62,8 @@ class Snapshots:
 
     def _name_logs(self, into: Path) -> None:
         """Note the last checkpoint of each transparency log: the copy begins another log, which names it."""
+        if self._logs is not None:
+            self._logs.keep_cosignatures()
         for tenant in (into / TENANTS).glob("*"):
             if (log_folder(self._store_folder, tenant.name) / CURRENT).exists():
                 make_folder(log_folder(into, tenant.name), mode=0o700)
