@@ -5,24 +5,17 @@ from typing import Any
 
 from casbah.base import jsontext
 from casbah.ingest import hive_text
+from casbah.ingest.aws_targets import targets_of
 from casbah.ingest.contract import Connector, CsvForm, Draft, Event, Rule
 from casbah.ingest.enrich.addresses import distinct
-from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
+from casbah.ingest.fields import Fields, first_text, folded, text, truth
 from casbah.ingest.local_times import ZONED
 from casbah.ingest.mapping.paths import opened
 from casbah.ingest.record_builder import (
     CLOUD_PROVIDER,
     FAILED_LOGIN,
     FILE,
-    GROUP,
     LOGIN,
-    NAMED_ACCOUNT,
-    PERMISSION,
-    ROLE,
-    ROLE_ACTED_ON,
-    ROLE_CONTEXT,
-    RULE,
-    TARGET,
     UNSPECIFIED,
     Actor,
     App,
@@ -51,7 +44,6 @@ _MARKS = (
     frozenset({"event id", "event name", "event time"}),
 )
 _MAX_ACCOUNT_DIGITS = 15
-_S3_OBJECT = "AWS::S3::Object"
 _SIGN_IN = "signin.amazonaws.com"
 _ANSWERS = ("responseelements", "serviceeventdetails")
 _STRUCTS = ("useridentity", "requestparameters", "responseelements", "serviceeventdetails", "resources")
@@ -75,8 +67,6 @@ CONSOLE: Mapping[str, str] = {
 }
 _CONSOLE_MARKS = frozenset({"event id", "event name", "event time"})
 _OTHER_NAMES = ("invokedby", "principalid", "accountid")
-_NAMING_ENDS = ("id", "arn", "name")
-_CRITERIA = "filterSet"  # Its names are what a search looks at.
 _SIGN_IN_SOURCES = frozenset({"signin.amazonaws.com", "sts.amazonaws.com"})
 _SIGN_INS = frozenset({"Authenticate", "ChangePassword", "ConsoleLogin", "Federate", "UserAuthentication"})
 _READS = (
@@ -89,27 +79,6 @@ _DATA_OPERATIONS = frozenset({
     *("PutRecords", "RestoreObject", "SendMessage", "UploadPart"),
 })  # fmt: skip
 _SESSIONS = frozenset({"AssumedRole", "FederatedUser", "SAMLUser", "WebIdentityUser"})
-
-# fmt: off
-PARAMETERS: Mapping[str, tuple[int, int, str]] = {
-    "groupname":   (TARGET,        ROLE_CONTEXT,  GROUP),
-    "policyarn":   (TARGET,        ROLE_CONTEXT,  PERMISSION),
-    "policyname":  (TARGET,        ROLE_CONTEXT,  PERMISSION),
-    "rolearn":     (TARGET,        ROLE_CONTEXT,  ROLE),
-    "rolename":    (TARGET,        ROLE_CONTEXT,  ROLE),
-    "rulename":    (TARGET,        ROLE_CONTEXT,  RULE),
-    "username":    (NAMED_ACCOUNT, ROLE_ACTED_ON, ""),
-}
-"""Type, role and part of what a parameter names; what other parameters name is a target."""
-
-RESOURCES: Mapping[str, tuple[int, str]] = {
-    "AWS::IAM::Group":   (TARGET, GROUP),
-    "AWS::IAM::Policy":  (TARGET, PERMISSION),
-    "AWS::IAM::Role":    (TARGET, ROLE),
-    "AWS::IAM::User":    (NAMED_ACCOUNT, ""),
-    _S3_OBJECT:          (FILE, ""),
-}
-# fmt: on
 
 CATEGORIES: Mapping[str, str] = {
     "CreateUser": "EVENT_CATEGORY_CREATE_USER",
@@ -184,7 +153,7 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
     outcome = _outcome(fields, operation, answer)
     source = text(fields.get("sourceipaddress"))
     addresses = distinct((source,))
-    targets = by_id(_targets(fields, answer))
+    targets = by_id(targets_of(fields, answer))
     admin = decided(ADMIN_RULES, fields, ADMIN)
     return RecordParts(
         app=APP,
@@ -346,45 +315,6 @@ def _changes(fields: Fields) -> Iterator[Change]:
     for name, value in parameters.items() if type(parameters) is dict else ():
         shown = text(value) if type(value) in (str, int) else "" if value is None else jsontext.dump(value).decode()
         yield Change(name, new=shown)
-
-
-def _targets(fields: Fields, answer: Fields) -> Iterator[Target]:
-    yield from map(_resource, objects(fields.get("resources")))
-    spelled = fields.get("requestparameters")
-    parameters = folded(spelled)
-    bucket, key = text(parameters.get("bucketname")), text(parameters.get("key"))
-    if bucket and key and text(fields.get("eventsource")).startswith("s3."):
-        yield Target(FILE, ROLE_CONTEXT, f"arn:aws:s3:::{bucket}/{key}", key, service_type=_S3_OBJECT)
-    if type(spelled) is dict:
-        for name, value in spelled.items():
-            yield from _parameter(name, value)
-    if answer:
-        yield from _created(answer)
-
-
-def _resource(resource: Fields) -> Target:
-    arn, kind = first_text(resource, "arn", "resourcename"), first_text(resource, "type", "resourcetype")
-    number, part = RESOURCES.get(kind, (TARGET, ""))
-    name = arn.partition("/")[2] or arn if number == FILE else arn.rpartition("/" if part else ":")[2]
-    return Target(number, ROLE_CONTEXT, arn, name, service_type=kind, part=part)
-
-
-def _parameter(name: str, value: Any) -> Iterator[Target]:
-    """The objects named in a request: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
-    if type(value) is str and value and name.lower().endswith(_NAMING_ENDS):
-        number, role, part = PARAMETERS.get(name.lower(), (TARGET, ROLE_CONTEXT, ""))
-        yield Target(number, role, value, value, service_type=name, part=part)
-    if type(value) is dict and name != _CRITERIA:
-        for item in listed(value.get("items")):
-            for key, named in item.items() if type(item) is dict else ():
-                if type(named) is str:
-                    yield from _parameter(key, named)
-
-
-def _created(answer: Fields) -> Iterator[Target]:
-    """What the request created and cannot name: instances, an access key."""
-    yield from _parameter("instancesSet", answer.get("instancesset"))
-    yield from _parameter("accessKeyId", folded(answer.get("accesskey")).get("accesskeyid"))
 
 
 CONNECTOR = Connector(
