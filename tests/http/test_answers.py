@@ -18,7 +18,7 @@ from casbah.http.answers import (
     respond,
     spliced,
 )
-from casbah.http.openapi import BODIES
+from casbah.http.body_schemas import BODIES
 from casbah.http.request_schemas import language
 from casbah.http.routes import PUBLIC, ROUTES
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from casbah import errors
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import MIN_SCAN_LIMIT, Bounds, parse, where
-from casbah.http.openapi import BODIES
+from casbah.http.body_schemas import BODIES
 from casbah.http.request_schemas import language, ref
 from samples import FLAGS, NO_WHOLES, NOW, WHOLES, WRONG, bad_filters, telling_values
 

@@ -16,9 +16,7 @@ from casbah.base.logs import of_request
 from casbah.errors import (
     CasbahError,
     MethodNotAllowedError,
-    NotServedError,
     RequestError,
-    RouteNotFoundError,
     UnavailableError,
 )
 from casbah.http import manual, mimic
@@ -26,10 +24,11 @@ from casbah.http.answers import respond
 from casbah.http.audit import record_in_trail
 from casbah.http.context import RequestContext, Services, WriterContext
 from casbah.http.irreversible import read_irreversible
+from casbah.http.paths import GUARDED, is_below, not_found, plain_path, segments_of
 from casbah.http.problems import answer
 from casbah.http.request_body import Incoming
 from casbah.http.route import CORE, Audit, PublicRoute, Route
-from casbah.http.routes import ALIASES, GUARDED, NOT_SERVED, PUBLIC, ROUTES
+from casbah.http.routes import PUBLIC, ROUTES
 from casbah.http.session import address_of, session_caller
 from casbah.identity.failed_sign_ins import FailureElsewhereError
 from casbah.identity.grants import TENANT_HEADER, Caller
@@ -189,10 +188,10 @@ async def _dispatch(request: Request, services: Services) -> Response:
             if isinstance(route, PublicRoute):
                 return respond(await route.handler(request, services), route.status)
             return await _respond_permitted(request, services, route, path)
-    if _is_below(raw, GUARDED):  # Authentication comes before 404 and 405.
+    if is_below(raw, GUARDED):  # Authentication comes before 404 and 405.
         request.state.caller = await _caller(request, services)
     if not matched:
-        raise _not_found(raw)
+        raise not_found(raw)
     raise MethodNotAllowedError(request.method, sorted({method for route, _ in matched for method in _methods(route)}))
 
 
@@ -272,7 +271,7 @@ async def _call_handler(context: WriterContext, route: Route) -> Response:
 async def _is_admitted(scope: Scope, services: Services) -> bool:
     """Whether the body of a request for the writer is worth sending on: not if the writer will refuse its caller."""
     request = Request(dict(scope))
-    if not _is_below(_raw_path(request), GUARDED):
+    if not is_below(_raw_path(request), GUARDED):
         return True
     matched = _matching_routes(segments_of(_raw_path(request)))
     if any(isinstance(route, PublicRoute) and request.method in _methods(route) for route, _ in matched):
@@ -300,41 +299,19 @@ def _needs_writer(scope: Scope) -> bool:
 
 @lru_cache(_MAX_PATHS)
 def _route_needs_writer(method: str, path: bytes) -> bool:
-    matched = _matching_routes(segments_of(_plain_path(path)))
+    matched = _matching_routes(segments_of(plain_path(path)))
     route = next((route for route, _ in matched if method in _methods(route)), None)
     return route is None or route.needs_writer
 
 
 def _path_of(scope: Scope) -> str:
     """The path of a request's route, with the names of its parameters."""
-    matched = _matching_routes(segments_of(_plain_path(scope["raw_path"])))
+    matched = _matching_routes(segments_of(plain_path(scope["raw_path"])))
     return matched[0][0].path if matched else _NO_ROUTE
 
 
 def _raw_path(request: Request) -> str:
-    return _plain_path(request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "surrogateescape"))
-
-
-def _plain_path(target: bytes) -> str:
-    path = target.partition(b"?")[0].decode("ascii", "replace")
-    for alias, prefix in ALIASES:
-        if _is_below(path, (alias,)):
-            path = prefix + path[len(alias) :]
-    return path
-
-
-def _not_found(path: str) -> RouteNotFoundError:
-    part = next((part for prefix, part in NOT_SERVED.items() if _is_below(path.removesuffix("/"), (prefix,))), None)
-    return RouteNotFoundError() if part is None else NotServedError(part)
-
-
-def _is_below(path: str, prefixes: Sequence[str]) -> bool:
-    return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
-
-
-def segments_of(path: str) -> Sequence[str]:
-    """The segments of a path, still percent-encoded. One trailing slash is ignored."""
-    return path.removesuffix("/").split("/")[1:]
+    return plain_path(request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "surrogateescape"))
 
 
 @lru_cache(_MAX_LENGTHS)

@@ -43,7 +43,7 @@ class Route:
 
     `operation` is a public name: clients generated from the OpenAPI document call it, and acts in the audit trail bear it,
     so it outlives the handler's name in Python. `tag` is the operation's group in the document; `summary` and `description`
-    are its texts there, in Markdown. `body_schema` names a schema of `openapi.BODIES`; None if only the path is read. What
+    are its texts there, in Markdown. `body_schema` names a schema of `body_schemas.BODIES`; None if only the path is read. What
     the handler answers is its return type, see `answers`; a response that is not JSON has one of `media_types`.
     """
 

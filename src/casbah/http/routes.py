@@ -1,7 +1,5 @@
 """The route table: one row per route. `openapi` and `manual` build `/openapi.json` and `/docs` from it."""
 
-from collections.abc import Mapping
-
 from casbah.errors import (
     BadNameError,
     BadRangeError,
@@ -71,30 +69,6 @@ from casbah.outputs.export.formats import MEDIA_TYPES
 
 EVENT_STREAM = "text/event-stream"
 FILES = tuple(media_type.partition(";")[0] for media_type in MEDIA_TYPES)
-GUARDED = ("/api", "/cas")
-"""Below these, a request without valid credentials gets 401 on every path, known or not, except sign-in routes."""
-
-ALIASES: tuple[tuple[str, str], ...] = (
-    ("/cas/api/v1", CORE),
-    ("/cas/api/subnet", "/api/subnet"),
-    ("/cas/api/discovery", "/api/discovery"),
-    ("/cas/api/discovery_block_scripts", "/api/discovery_block_scripts"),
-    ("/api/subnet", f"{CORE}/subnet"),
-    (f"{CORE}/{activities.ARCHIVE}", f"{CORE}/activities"),
-)
-"""Path prefixes and their replacements, applied one after another in this order."""
-
-NOT_SERVED: Mapping[str, str] = {
-    f"{CORE}/files": "files",
-    f"{CORE}/policies": "policies",
-    f"{CORE}/discovery": "cloud discovery",
-    "/api/discovery": "cloud discovery",
-    "/api/discovery_block_scripts": "cloud discovery",
-    f"{CORE}/saasdb": "the app catalogue",
-    f"{CORE}/governance": "governance",
-}
-"""Path prefixes of MDCA's API, and what they lead to there, that Casbah does not have."""
-
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
