@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -298,11 +299,20 @@ def test_an_event_that_is_too_large_in_a_list_is_refused_and_the_rest_goes_on():
     assert len(items[1].raw) + items[1].cut == 3_000_013
 
 
-def test_position_reaches_size(tmp_path):
-    (tmp_path / "a.gz").write_bytes(gzip.compress(LINES * 1000))
-    for page in pages([str(tmp_path)], connectors=connectors()):
+@pytest.mark.parametrize("name", ["a.gz", "a.tar"])
+def test_the_position_ends_at_the_size_of_the_file(tmp_path, name):
+    file = tmp_path / name
+    if name == "a.tar":
+        with tarfile.open(file, "w") as archive:
+            for member in ("1.json", "2.json"):
+                header = tarfile.TarInfo(member)
+                header.size = len(LINES)
+                archive.addfile(header, io.BytesIO(LINES))
+    else:
+        file.write_bytes(gzip.compress(LINES * 1000))
+    for page in pages([str(file)], connectors=connectors()):
         list(page.items)
-        assert page.position() == page.size == (tmp_path / "a.gz").stat().st_size
+    assert page.position() == file.stat().st_size
 
 
 def test_what_follows_a_megabyte_of_blanks_is_not_lost():

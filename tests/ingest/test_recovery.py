@@ -459,7 +459,8 @@ def test_a_line_of_cef_that_is_too_long_is_one_refusal():
 def test_the_last_line_of_cef_is_refused_where_the_file_breaks_off():
     lines = [CEF.format(number) for number in range(3_000)]
     packed = gzip.compress("\n".join(lines).encode())
-    (opened,) = decompress.input_streams(io.BytesIO(packed[:-300]), origin="x", size=None, limits=decompress.Limits())
+    stream = decompress.Counted(io.BytesIO(packed[:-300]))
+    (opened,) = decompress.input_streams(stream, origin="x", limits=decompress.Limits())
     *items, cut, broken = events(LineReader(opened.stream, max_line=LINE), CONTEXT)
     assert [item.parsed["line"] for item in items] == lines[: len(items)]
     assert (cut.reason, cut.line) == ("cut off before its end", len(items) + 1)

@@ -76,23 +76,16 @@ class TooLargeError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class InputStream:
-    """One text in UTF-8 without a byte order mark; `position()` is the number of underlying bytes read. `skipped` is the reason
-    why it has nothing to read, if that is not an error.
-    """
+    """One text in UTF-8 without a byte order mark. `skipped` is why it has nothing to read, if that is not an error."""
 
     origin: str
     stream: BinaryIO
-    size: int | None
-    position: Callable[[], int]
     skipped: str = ""
 
 
-def input_streams(
-    stream: BinaryIO, *, origin: str, size: int | None, limits: Limits, nesting: int = 0
-) -> Iterator[InputStream]:
+def input_streams(stream: "Counted", *, origin: str, limits: Limits, nesting: int = 0) -> Iterator[InputStream]:
     """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
-    counted = Counted(stream)
-    front = io.BufferedReader(counted, _CHUNK)
+    front = io.BufferedReader(stream, _CHUNK)
     start = front.peek(HEAD)
     magic = _magic(start) if nesting < _MAX_NESTING else b""
     unread = next((reason for beginning, reason in _UNREAD if start.startswith(beginning)), "")
@@ -102,19 +95,9 @@ def input_streams(
         yield from _members(_ARCHIVES[magic](front, limits), origin=origin, limits=limits, nesting=nesting)
     elif magic in _CODINGS:
         bounded = Counted(_CODINGS[magic](front), limit=limits.unpacked)
-        for inner in input_streams(
-            cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1
-        ):
-            outer = inner.origin == origin
-            yield InputStream(
-                inner.origin,
-                inner.stream,
-                size if outer else inner.size,
-                counted.tell if outer else inner.position,
-                inner.skipped,
-            )
+        yield from input_streams(bounded, origin=origin, limits=limits, nesting=nesting + 1)
     else:
-        yield InputStream(origin, _text(front), size, counted.tell)
+        yield InputStream(origin, _text(front))
 
 
 def is_packed(start: bytes) -> bool:
@@ -191,10 +174,9 @@ def _utf16_of(start: bytes) -> str:
 
 
 class _Entry(NamedTuple):
-    """A file in an archive: its name, its size in bytes, and how to open it."""
+    """A file in an archive: its name, and how to open it."""
 
     name: str
-    size: int
     open: Callable[[], AbstractContextManager[IO[bytes]]]
 
 
@@ -209,21 +191,19 @@ def _members(entries: Iterator[_Entry], *, origin: str, limits: Limits, nesting:
         try:
             with entry.open() as member:
                 bounded = Counted(cast("BinaryIO", member), limit=left)
-                yield from input_streams(
-                    cast("BinaryIO", bounded), origin=place, size=entry.size, limits=limits, nesting=nesting + 1
-                )
+                yield from input_streams(bounded, origin=place, limits=limits, nesting=nesting + 1)
                 left = max(0, left - bounded.tell())
         except ReadingError as error:
             yield _unreadable(place, error)
     if empty:
-        yield InputStream(origin, io.BytesIO(), 0, lambda: 0, "no files in this archive; hidden ones are not read")
+        yield InputStream(origin, io.BytesIO(), "no files in this archive; hidden ones are not read")
 
 
 def _zip_entries(front: BinaryIO, limits: Limits) -> Iterator[_Entry]:
     with _seekable(front, limits.unpacked) as whole, zipfile.ZipFile(whole) as archive:
         for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
             if not entry.is_dir():
-                yield _Entry(entry.filename, entry.file_size, partial(archive.open, entry))
+                yield _Entry(entry.filename, partial(archive.open, entry))
 
 
 def _tar_entries(front: BinaryIO, _limits: Limits) -> Iterator[_Entry]:
@@ -232,7 +212,7 @@ def _tar_entries(front: BinaryIO, _limits: Limits) -> Iterator[_Entry]:
         while (entry := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined]  # Else it remembers every header that it has read.
             if entry.isfile():
-                yield _Entry(entry.name, entry.size, partial(_opened_in_tar, archive, entry))
+                yield _Entry(entry.name, partial(_opened_in_tar, archive, entry))
 
 
 def _opened_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
@@ -297,8 +277,7 @@ _UNREAD: Sequence[tuple[bytes | tuple[bytes, ...], str]] = (
 
 
 def _unreadable(origin: str, error: Exception) -> InputStream:
-    failing = _Failing(error)
-    return InputStream(origin, io.BufferedReader(failing), 0, failing.tell)
+    return InputStream(origin, io.BufferedReader(_Failing(error)))
 
 
 class _Failing(io.RawIOBase):
@@ -316,10 +295,6 @@ class _Failing(io.RawIOBase):
         """Raise the error."""
         del buffer
         raise OSError(str(self._error))
-
-    def tell(self) -> int:
-        """Always 0."""
-        return 0
 
 
 @contextmanager

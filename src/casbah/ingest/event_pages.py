@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Connector, Event, Recognised, Refusal
-from casbah.ingest.decompress import InputStream, Limits, ReadingError, input_streams, message_of
+from casbah.ingest.decompress import Counted, InputStream, Limits, ReadingError, input_streams, message_of
 from casbah.ingest.detection import Detector
 from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader
@@ -30,13 +30,12 @@ _DEFAULT_LIMITS = Limits()
 class EventPage:
     """The events of one file or body, in order. Read `items` before asking for the next page, which closes the file.
 
-    `size` is the number of bytes to read, if known, and `position()` the number read; of a compressed file, its
-    compressed bytes. `skipped` is the reason nothing was read, if that is not an error.
+    `position()` is the number of bytes read of the file; of a compressed file or an archive, its compressed bytes.
+    `skipped` is the reason nothing was read, if that is not an error.
     """
 
     origin: str
     items: Iterator[Recognised | Refusal]
-    size: int | None
     position: Callable[[], int]
     skipped: str = ""
 
@@ -88,14 +87,11 @@ def page_of(
 ) -> EventPage:
     """The page of one body. Only the first member of an archive is read. Raises UnknownSourceError."""
     options = _read_options(source, connectors, limits, zone)
-    stream = BytesIO(body) if isinstance(body, bytes) else body
-    size = len(body) if isinstance(body, bytes) else None
+    counted = Counted(BytesIO(body) if isinstance(body, bytes) else body)
     try:
-        for opened in input_streams(stream, origin=origin, size=size, limits=limits):
-            return _page(opened, options)
+        return _page(next(input_streams(counted, origin=origin, limits=limits)), options, counted.tell)
     except ReadingError as error:
         return _unreadable(origin, error)
-    return EventPage(origin, iter(()), size, lambda: 0)
 
 
 def _read_options(
@@ -117,11 +113,11 @@ def _pages(file: str | EventPage, options: _ReadOptions) -> Iterator[EventPage]:
         yield file
         return
     if file == STDIN:
-        yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, options)
+        yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, options)
         return
     try:
         with Path(file).open("rb") as stream:
-            yield from _file_pages(stream, file, _size(stream), options)
+            yield from _file_pages(stream, file, options)
     except OSError as error:
         yield _unreadable(file, error)
 
@@ -200,18 +196,17 @@ _SPECIAL = (
 
 
 def _skipped(origin: str, reason: str) -> EventPage:
-    return EventPage(origin, iter(()), None, lambda: 0, skipped=reason)
+    return EventPage(origin, iter(()), lambda: 0, skipped=reason)
 
 
-def _size(stream: BinaryIO) -> int | None:
-    status = os.fstat(stream.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _file_pages(stream: BinaryIO, origin: str, size: int | None, options: _ReadOptions) -> Iterator[EventPage]:
+def _file_pages(stream: BinaryIO, origin: str, options: _ReadOptions) -> Iterator[EventPage]:
+    counted = Counted(stream)
     try:
-        for opened in input_streams(stream, origin=origin, size=size, limits=options.limits):
-            yield _skipped(opened.origin, opened.skipped) if opened.skipped else _unless_digest(_page(opened, options))
+        for opened in input_streams(counted, origin=origin, limits=options.limits):
+            if opened.skipped:
+                yield _skipped(opened.origin, opened.skipped)
+            else:
+                yield _unless_digest(_page(opened, options, counted.tell))
     except ReadingError as error:
         yield _unreadable(origin, error)
 
@@ -227,10 +222,10 @@ def _unless_digest(page: EventPage) -> EventPage:
 
 
 def _unreadable(origin: str, error: BaseException) -> EventPage:
-    return EventPage(origin, iter((Refusal(origin, 1, f"cannot be read: {message_of(error)}"),)), None, lambda: 0)
+    return EventPage(origin, iter((Refusal(origin, 1, f"cannot be read: {message_of(error)}"),)), lambda: 0)
 
 
-def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
+def _page(stream: InputStream, options: _ReadOptions, position: Callable[[], int]) -> EventPage:
     context = ReadContext(
         origin=stream.origin,
         wrappers=options.wrappers,
@@ -245,7 +240,7 @@ def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
     judged = options.detector.judged(
         items, options.named, lambda event, known: _inside(event, context, options.limits, room, known=known)
     )
-    return EventPage(stream.origin, judged, stream.size, stream.position)
+    return EventPage(stream.origin, judged, position)
 
 
 def _inside(event: Event, context: ReadContext, limits: Limits, room: Room, *, known: bool) -> Iterator[Inside] | None:

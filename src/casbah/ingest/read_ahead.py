@@ -47,7 +47,7 @@ class Piece:
     """Some of the items of a file or archive member, each with its line; a page has at least one piece.
 
     `sources` counts the events in it by source; `position` is the number of bytes of the file that have been read, of a
-    compressed file its compressed bytes. `skipped` is the reason nothing was read, if that is not an error.
+    compressed file or an archive its compressed bytes. `skipped` is the reason nothing was read, if that is not an error.
     """
 
     origin: str
