@@ -164,6 +164,15 @@ def test_no_cycles():
         pytest.fail(" -> ".join(f"casbah.{name}" for name in error.args[1]))
 
 
+def test_no_member_of_a_plain_enumeration_is_an_empty_tuple():
+    """Python 3.11.2, Debian 12's, gives it the value object(). A member of a class that is a tuple, too, is kept."""
+    classes = [node for text in KNOWN.values() for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+    plain = [node for node in classes if [ast.unparse(base) for base in node.bases] == ["Enum"]]
+    assert plain
+    members = [line for node in plain for line in node.body if isinstance(line, ast.Assign)]
+    assert [ast.unparse(line) for line in members if ast.unparse(line.value) == "()"] == []
+
+
 @pytest.mark.parametrize("module", [name for name in KNOWN if f"{name}.".startswith("activity.")])
 def test_the_language_is_standard_library_alone(module):
     roots = {base.partition(".")[0] for base, _ in _statements(module, KNOWN[module])}

@@ -13,8 +13,11 @@ TENANT_HEADER = "casbah-tenant"
 """Names the tenant that a server's owner acts for."""
 
 
-class Permission(Enum):
-    """What a route requires of its caller. The value lists scopes; one is enough. Empty: any valid credentials."""
+class Permission(tuple[str, ...], Enum):  # noqa: SLOT001  members of an enumeration have a dict anyway
+    """What a route requires of its caller. The value lists scopes; one is enough. Empty: any valid credentials.
+
+    Its members are tuples because Python 3.11.2, Debian 12's, does not keep () as the value of any other member.
+    """
 
     SIGNED_IN = ()
     READ = ("Investigation.read", "Investigation.manage")
