@@ -9,7 +9,7 @@ from typing import Any
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
-from casbah.identity.grants import SCOPES
+from casbah.identity.permissions import SCOPES
 from making import arrival
 from scenarios.inprocess import Asker, Reply
 

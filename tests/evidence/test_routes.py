@@ -18,7 +18,7 @@ from casbah.errors import BadSettingError
 from casbah.evidence.keys import signing_keys
 from casbah.evidence.logs import Logs, log_folder
 from casbah.evidence.tenant_log import Signer
-from casbah.identity.grants import TENANT_HEADER
+from casbah.identity.permissions import TENANT_HEADER
 from casbah.proof_checker import NotProvenError, check
 from casbah.services import kept_logs
 from casbah.store.embedded.store import EmbeddedStore

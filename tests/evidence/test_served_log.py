@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from casbah.activity.tenant import TenantId
-from casbah.identity.grants import TENANT_HEADER
+from casbah.identity.permissions import TENANT_HEADER
 from evidence import judges
 from making import arrival, record
 from scenarios.server import serving

@@ -18,7 +18,7 @@ from casbah import settings
 from casbah.errors import BadSettingError, CannotRenewError, DamagedFileError, LogStoppedError
 from casbah.evidence import conflict, notes, witnessed_log, witnessed_trees, witnesses
 from casbah.evidence.witnessed_trees import WitnessedTree, WitnessedTrees
-from casbah.identity.grants import TENANT_HEADER
+from casbah.identity.permissions import TENANT_HEADER
 from casbah.operations.backup.snapshots import Snapshots
 from casbah.proof_checker import NotProvenError, check
 from casbah.services import kept_logs

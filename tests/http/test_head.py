@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from casbah.http.manual import PAGES
+from casbah.http.api_docs import PAGES
 from casbah.http.routes import PUBLIC, ROUTES
 from casbah.ui.site import ASSETS, VIEWS
 from scenarios.inprocess import Asker

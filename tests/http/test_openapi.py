@@ -23,7 +23,7 @@ from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import Bounds
 from casbah.activity.tenant import Principal, TenantId
 from casbah.demo.load import sample_activities
-from casbah.http import manual
+from casbah.http import api_docs
 from casbah.http.error_responses import EXAMPLES as ERROR_EXAMPLES
 from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_REJECT, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
 from casbah.http.routes import PUBLIC, ROUTES
@@ -39,7 +39,7 @@ from scenarios.inprocess import Asker, Reply
 JSON, NDJSON = "application/json", "application/x-ndjson"
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 LIST, TOKENS, MIMIC = "/api/v1/activities", "/api/ext/v1/tokens", "/api/ext/v1/mimic/answers"
-DOCUMENT = manual.cached_document(Bounds(), tuple(connectors()))
+DOCUMENT = api_docs.cached_document(Bounds(), tuple(connectors()))
 
 
 def validator(schema: dict) -> Any:
@@ -94,7 +94,7 @@ def objects(value: Any) -> Iterator[dict]:
 
 
 def test_every_route_is_in_it():
-    routes = {(route.path, method) for route in (*ROUTES, *PUBLIC, *manual.PAGES) for method in route.methods}
+    routes = {(route.path, method) for route in (*ROUTES, *PUBLIC, *api_docs.PAGES) for method in route.methods}
     assert {(path, method) for path, method, _, _ in operations()} == routes
 
 
@@ -118,7 +118,7 @@ PUBLISHED = """
 
 
 def test_published_operations_keep_their_names():
-    assert set(PUBLISHED.split()) <= {route.operation for route in (*ROUTES, *PUBLIC, *manual.PAGES)}
+    assert set(PUBLISHED.split()) <= {route.operation for route in (*ROUTES, *PUBLIC, *api_docs.PAGES)}
 
 
 def test_links_lead_to_operations_that_take_what_they_bring():
@@ -586,7 +586,7 @@ def test_it_is_served_as_made_and_follows_the_settings(tmp_path):
 
 
 def test_it_is_made_once():
-    assert manual.cached_document(Bounds(), ("mdca",)) is manual.cached_document(Bounds(), ("mdca",))
+    assert api_docs.cached_document(Bounds(), ("mdca",)) is api_docs.cached_document(Bounds(), ("mdca",))
 
 
 def test_the_page_shows_every_operation_and_needs_nothing_from_elsewhere(ask):
@@ -598,7 +598,7 @@ def test_the_page_shows_every_operation_and_needs_nothing_from_elsewhere(ask):
     assert all(f"<code>{name}</code>" in text for name in (*FILTERS, *OPERATORS))
 
 
-COMMANDS = [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", manual.page_of(DOCUMENT), re.DOTALL)]
+COMMANDS = [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", api_docs.page_of(DOCUMENT), re.DOTALL)]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from casbah import compose, settings
 from casbah.compose import Application
 from casbah.http.route import Route
 from casbah.http.routes import ROUTES
-from casbah.identity.grants import SCOPES
+from casbah.identity.permissions import SCOPES
 from scenarios.inprocess import Asker
 
 READ = {"Investigation.read", "Investigation.manage"}

@@ -28,7 +28,7 @@ from casbah.activity.query import Bounds
 from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from casbah.demo.load import sample_activities
-from casbah.http import changes, manual
+from casbah.http import api_docs, changes
 from casbah.ingest.connectors import connectors
 
 SEED = 3
@@ -346,7 +346,7 @@ def house(tmp_path):
 
 
 def document_of(house: Application) -> dict:
-    return manual.cached_document(house.services.bounds, tuple(house.services.connectors))
+    return api_docs.cached_document(house.services.bounds, tuple(house.services.connectors))
 
 
 def test_what_the_document_says_holds(house):
@@ -382,7 +382,7 @@ def test_everything_that_the_document_says_holds(house, request, capsys):
 
 
 def operations() -> list[str]:
-    paths = manual.cached_document(Bounds(), tuple(connectors()))["paths"].values()
+    paths = api_docs.cached_document(Bounds(), tuple(connectors()))["paths"].values()
     return [
         each["operationId"]
         for path in paths

@@ -9,7 +9,7 @@ from casbah.base.key_value import TOKENS, FolderKeyValueStore
 from casbah.errors import InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.authenticator import Authenticator, new_local_key
 from casbah.identity.failed_sign_ins import FailedSignIns
-from casbah.identity.grants import SCOPES
+from casbah.identity.permissions import SCOPES
 from casbah.identity.token import KEY, Tokens, digest
 from making import NOW
 from scenarios.inprocess import Asker

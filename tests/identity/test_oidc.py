@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from casbah import settings
 from casbah.errors import BadSettingError, BadTenantError, InvalidTokenError
 from casbah.identity import oidc
-from casbah.identity.grants import SCOPES
 from casbah.identity.jwk import ALGORITHMS, signing_keys
 from casbah.identity.jwt import MAX_CHARACTERS
 from casbah.identity.keys import IssuerKeys
 from casbah.identity.oidc import Issuer
+from casbah.identity.permissions import SCOPES
 from identity.issuing import (
     AUDIENCE,
     EVERY_KEY,

@@ -13,7 +13,7 @@ from casbah import compose, settings
 from casbah.base.key_value import TOKENS, Entry, FolderKeyValueStore, KeyValueStore, MemoryKeyValueStore
 from casbah.compose import Application
 from casbah.errors import KeyValueStoreUnavailableError
-from casbah.identity.grants import FORMERLY_ADMIN
+from casbah.identity.permissions import FORMERLY_ADMIN
 from casbah.identity.scope_migration import migrate_scopes
 from casbah.identity.token import Tokens
 from making import NOW

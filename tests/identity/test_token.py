@@ -26,7 +26,7 @@ from casbah.errors import (
     StoreClosedError,
 )
 from casbah.identity import last_used
-from casbah.identity.grants import SCOPES, Caller, Permission
+from casbah.identity.permissions import SCOPES, Caller, Permission
 from casbah.identity.token import LAST_MS, Token, Tokens, digest
 from making import NOW
 from scenarios.inprocess import Asker

@@ -18,8 +18,8 @@ from casbah.store.embedded import write_queue as intake_module
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.embedded.store import EmbeddedStore
-from casbah.store.entry import Prepared
 from casbah.store.format import FORMAT, StoreFormat
+from casbah.store.prepared import Prepared
 from making import NOW, SIGNS, arrival, ids, query, record
 
 TENANT = TenantId("default")

@@ -10,8 +10,8 @@ import typer
 from casbah import cli
 from casbah.activity.query import Bounds
 from casbah.cli.commands import GROUPS
+from casbah.http.api_docs import PAGES
 from casbah.http.error_responses import EXAMPLES
-from casbah.http.manual import PAGES
 from casbah.http.openapi import document
 from casbah.http.routes import PUBLIC, ROUTES
 

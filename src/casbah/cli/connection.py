@@ -21,7 +21,7 @@ from casbah.activity.tenant import TENANTS, TenantId
 from casbah.cli import server_file
 from casbah.cli.profiles import Server
 from casbah.errors import ServerRefusedError, nearest
-from casbah.identity.grants import DEFAULT_TENANT, TENANT_HEADER
+from casbah.identity.permissions import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.local_tls import trusted
 from casbah.settings import Settings
 

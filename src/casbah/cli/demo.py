@@ -31,7 +31,7 @@ from casbah.compose import Application
 from casbah.demo.load import COUNT, activities_of, generated_events, sample_activities, story_events
 from casbah.demo.names import give_names
 from casbah.errors import CasbahError, StoreFolderError
-from casbah.identity.grants import Permission
+from casbah.identity.permissions import Permission
 from casbah.serving.server import AddressTakenError, address, listening, server_of, settle
 from casbah.settings import SETTINGS, Settings
 

@@ -13,7 +13,7 @@ from casbah.activity.search.moments import zone_named
 from casbah.cli import profiles
 from casbah.cli.profiles import URL, Server
 from casbah.errors import UnknownSettingError
-from casbah.identity.grants import DEFAULT_TENANT
+from casbah.identity.permissions import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
 from casbah.store import format as store_format
 

@@ -19,7 +19,7 @@ from casbah.cli.printable import cell, plain
 from casbah.cli.table import listing, show
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
-from casbah.identity.grants import TENANT_HEADER
+from casbah.identity.permissions import TENANT_HEADER
 from casbah.ingest.pull.config import read
 from casbah.ingest.pull.contract import PullError
 from casbah.ingest.pull.entry import BadPullFileError, PullEntry

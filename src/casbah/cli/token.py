@@ -15,7 +15,7 @@ from casbah.cli.printable import cell, plain
 from casbah.cli.profiles import Server
 from casbah.cli.table import listing, show
 from casbah.errors import NoSuchTokenError, OperatorError, nearest
-from casbah.identity.grants import SCOPES
+from casbah.identity.permissions import SCOPES
 from casbah.identity.token import LAST_MS
 
 app = typer.Typer(help="Create, list and revoke API tokens.", no_args_is_help=True, rich_markup_mode=None)

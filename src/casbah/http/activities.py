@@ -32,7 +32,7 @@ from casbah.http.answers import (
     spliced,
 )
 from casbah.http.context import RequestContext, WriterContext
-from casbah.http.filters import Metadata, metadata
+from casbah.http.filter_metadata import Metadata, metadata
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Schema, either, open_body, ref
 from casbah.store.contract import FeedbackEntry, Page

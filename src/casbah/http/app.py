@@ -19,7 +19,7 @@ from casbah.errors import (
     RequestError,
     UnavailableError,
 )
-from casbah.http import manual, mimic
+from casbah.http import api_docs, mimic
 from casbah.http.answers import respond
 from casbah.http.audit import record_in_trail
 from casbah.http.context import RequestContext, Services, WriterContext
@@ -31,7 +31,7 @@ from casbah.http.route import CORE, Audit, PublicRoute, Route
 from casbah.http.routes import PUBLIC, ROUTES
 from casbah.http.session import address_of, session_caller
 from casbah.identity.failed_sign_ins import FailureElsewhereError
-from casbah.identity.grants import TENANT_HEADER, Caller
+from casbah.identity.permissions import TENANT_HEADER, Caller
 from casbah.identity.throttle import Quota
 
 AnyRoute = Route | PublicRoute
@@ -317,7 +317,7 @@ def _raw_path(request: Request) -> str:
 @lru_cache(_MAX_LENGTHS)
 def _of_length(count: int) -> Sequence[tuple[AnyRoute, Sequence[str]]]:
     """The routes whose path has `count` segments, each with its segments."""
-    routes: Sequence[AnyRoute] = (*ROUTES, *PUBLIC, *manual.PAGES)
+    routes: Sequence[AnyRoute] = (*ROUTES, *PUBLIC, *api_docs.PAGES)
     known = ((route, segments_of(route.path)) for route in routes)
     return [
         (route, wanted) for route, wanted in known if len(wanted) == count or (len(wanted) < count and _is_deep(route))

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from casbah.errors import CasbahError
 from casbah.http.context import Services
 from casbah.http.session import address_of
-from casbah.identity.grants import Caller
+from casbah.identity.permissions import Caller
 from casbah.operations.audit.trail import Act
 
 _REFUSED, _FORBIDDEN = 400, 403

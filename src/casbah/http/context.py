@@ -20,7 +20,7 @@ from casbah.http.metrics import Metrics
 from casbah.http.thread_pools import ThreadPools
 from casbah.http.trusted_proxies import TrustedProxies
 from casbah.identity.authenticator import Authenticator
-from casbah.identity.grants import Caller, Permission
+from casbah.identity.permissions import Caller, Permission
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens

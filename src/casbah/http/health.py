@@ -16,7 +16,7 @@ from casbah.http.answers import Answer
 from casbah.http.context import Services, opened
 from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
-from casbah.identity.grants import DEFAULT_TENANT, Permission
+from casbah.identity.permissions import DEFAULT_TENANT, Permission
 from casbah.store.contract import Store
 
 _SECONDS = 5

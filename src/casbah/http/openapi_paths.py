@@ -14,7 +14,7 @@ from casbah.http.paths import ALIASES
 from casbah.http.request_schemas import Parameter, Schema, either, ref
 from casbah.http.route import PublicRoute, Route
 from casbah.http.search_parameters import ZONES
-from casbah.identity.grants import Permission
+from casbah.identity.permissions import Permission
 
 _JSON = "application/json"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

@@ -20,7 +20,7 @@ from casbah.errors import (
 from casbah.http import range_filters
 from casbah.http.answers import Answer, Count, Moment
 from casbah.http.context import RequestContext, WriterContext
-from casbah.http.filters import Metadata, metadata
+from casbah.http.filter_metadata import Metadata, metadata
 from casbah.http.range_filters import CATEGORY, CATEGORY_NUMBERS, FILTERS
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import (

@@ -13,7 +13,7 @@ from casbah.http.context import WriterContext
 from casbah.http.irreversible import filters_or_everything, irreversible_body, read_irreversible
 from casbah.http.queries import NAME, name_of
 from casbah.http.request_schemas import Schema, choice, either, strict_body
-from casbah.identity.grants import Permission
+from casbah.identity.permissions import Permission
 from casbah.operations.retention.deletion import Applied, counts
 from casbah.operations.retention.rules import ACTIONS, DELETE, HOLD, MAX_DAYS, Rule, new_id
 

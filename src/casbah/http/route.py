@@ -13,7 +13,7 @@ from casbah.errors import MethodNotAllowedError, NotFoundError, ThrottledError
 from casbah.http.answers import Answer
 from casbah.http.context import Services, WriterContext
 from casbah.http.error_responses import CREDENTIALS, IN_STRICT_BODY, PERMISSION, UNAVAILABLE, Errors
-from casbah.identity.grants import Permission
+from casbah.identity.permissions import Permission
 
 Handler = Callable[[WriterContext], Awaitable[Answer | Response | str]]
 """One that takes a RequestContext runs in every process, any other only in the one that owns the store (`needs_writer`)."""

@@ -1,4 +1,4 @@
-"""The route table: one row per route. `openapi` and `manual` build `/openapi.json` and `/docs` from it."""
+"""The route table: one row per route. `openapi` and `api_docs` build `/openapi.json` and `/docs` from it."""
 
 from casbah.errors import (
     BadNameError,
@@ -63,7 +63,7 @@ from casbah.http.error_responses import (
     UNAVAILABLE,
 )
 from casbah.http.route import CORE, EXTENSION, Audit, PublicRoute, Route
-from casbah.identity.grants import Permission
+from casbah.identity.permissions import Permission
 from casbah.ingest.apps import CASBAH
 from casbah.outputs.export.formats import MEDIA_TYPES
 

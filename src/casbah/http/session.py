@@ -29,7 +29,7 @@ from casbah.http.answers import Answer, respond
 from casbah.http.context import RequestContext, Services, WriterContext
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Schema, open_body
-from casbah.identity.grants import Caller, Permission
+from casbah.identity.permissions import Caller, Permission
 from casbah.identity.sign_in import PENDING_MS, SignIn
 
 log = logging.getLogger("casbah.http")

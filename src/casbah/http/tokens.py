@@ -22,8 +22,8 @@ from casbah.http.answers import Answer, Moment, WholeList
 from casbah.http.context import WriterContext
 from casbah.http.irreversible import read_irreversible
 from casbah.http.request_schemas import BLANK, Schema, either, strict_body
-from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.name import MAX_CHARACTERS
+from casbah.identity.permissions import SCOPES, Caller
 from casbah.identity.token import LAST_MS, Token
 
 _MOMENT = re.compile(r"[0-9]{1,15}")

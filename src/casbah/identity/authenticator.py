@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from casbah.activity.tenant import TenantId
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.failed_sign_ins import Failures
-from casbah.identity.grants import DEFAULT_TENANT, SCOPES, TENANT_HEADER, Caller
 from casbah.identity.name import LOCAL
 from casbah.identity.oidc import Issuer
+from casbah.identity.permissions import DEFAULT_TENANT, SCOPES, TENANT_HEADER, Caller
 from casbah.identity.token import Tokens, digest
 
 _BEARER = "bearer"

@@ -15,11 +15,11 @@ from typing import Any
 from casbah.activity.tenant import TenantId
 from casbah.errors import BadSettingError, BadTenantError, InvalidTokenError
 from casbah.identity import jwt, keys
-from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.jwk import ALGORITHMS
 from casbah.identity.jwt import Jwt
 from casbah.identity.keys import Fetch, IssuerKeys
 from casbah.identity.name import NAMELESS, is_reserved
+from casbah.identity.permissions import SCOPES, Caller
 from casbah.settings import SETTINGS, Settings
 
 log = logging.getLogger("casbah.identity")

@@ -5,7 +5,7 @@ created later has exactly the scopes that it was given.
 """
 
 from casbah.base.key_value import KeyValueStore, Value
-from casbah.identity.grants import FORMERLY_ADMIN, Permission
+from casbah.identity.permissions import FORMERLY_ADMIN, Permission
 
 TOKEN, SESSION = "token", "session"
 _NAMESPACE, _DONE = "permissions", "separated"

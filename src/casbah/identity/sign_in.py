@@ -19,9 +19,9 @@ from urllib.parse import quote_plus, urlencode
 
 from casbah.base.key_value import KeyValueStore
 from casbah.errors import InvalidTokenError, IssuerUnavailableError
-from casbah.identity.grants import Caller
 from casbah.identity.keys import FAILURES, discovered, endpoint, fetched
 from casbah.identity.oidc import Issuer
+from casbah.identity.permissions import Caller
 
 log = logging.getLogger("casbah.identity")
 

@@ -26,9 +26,9 @@ from casbah.errors import (
     ReadOnlyError,
     UnavailableError,
 )
-from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.last_used import LastUsed
 from casbah.identity.name import checked, compared
+from casbah.identity.permissions import SCOPES, Caller
 from casbah.identity.scope_migration import SESSION, TOKEN, migrate_scopes
 
 log = logging.getLogger("casbah.identity")

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 import httpx
 
 from casbah import compose
-from casbah.identity.grants import TENANT_HEADER
+from casbah.identity.permissions import TENANT_HEADER
 from casbah.ingest.pull.config import read
 from casbah.ingest.pull.running import Job, Pulling
 from casbah.ingest.pull.sinks import sink

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from casbah.errors import StoreClosedError
 from casbah.store.contract import Inserted
-from casbah.store.entry import Prepared
+from casbah.store.prepared import Prepared
 
 MAX_TOGETHER = 10_000
 """The most activities in a shared commit. A larger batch gets a commit of its own."""

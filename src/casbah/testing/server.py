@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casbah import compose, settings
 from casbah.errors import clip, nearest
-from casbah.identity.grants import DEFAULT_TENANT, TENANT_HEADER
+from casbah.identity.permissions import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.server import address, listening, server_of
 from casbah.testing.records import records
 

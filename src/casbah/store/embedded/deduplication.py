@@ -12,7 +12,7 @@ from casbah.store.embedded.document import columns
 from casbah.store.embedded.known_terms import KnownTerms
 from casbah.store.embedded.partitions import Partitions
 from casbah.store.embedded.searcher import PartitionSearcher
-from casbah.store.entry import Prepared, TakenIdError, relation_to, renamed
+from casbah.store.prepared import Prepared, TakenIdError, relation_to, renamed
 
 
 class TakenTerms:

@@ -16,8 +16,8 @@ from casbah.activity.text import spaced_words
 from casbah.base import jsontext
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.sequence import SequenceNumber
-from casbah.store.entry import Prepared
-from casbah.store.entry import prepared as prepared_entry
+from casbah.store.prepared import Prepared
+from casbah.store.prepared import prepared as prepared_entry
 
 
 def prepared(new_activity: NewActivity) -> Prepared:

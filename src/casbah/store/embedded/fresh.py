@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from casbah.store.embedded.sequence import SequenceNumber
-from casbah.store.entry import Prepared
+from casbah.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.partitions import Partitions
 from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.sequence import FullMomentError, Sequencer
-from casbah.store.entry import Prepared
+from casbah.store.prepared import Prepared
 
 _SUFFIX = 9
 """Length of `~` and the first eight digits of a digest, which distinguish events with the same id."""

@@ -27,7 +27,7 @@ from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
 from casbah.store.embedded.segment_files import META
 from casbah.store.embedded.verified_files import VerifiedFiles
-from casbah.store.entry import ReplicaInserter
+from casbah.store.prepared import ReplicaInserter
 
 log = logging.getLogger("casbah.store")
 

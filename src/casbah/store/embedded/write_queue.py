@@ -25,8 +25,8 @@ from casbah.store.embedded.replacements import Replacements
 from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.searcher import Limits
 from casbah.store.embedded.sequence import FullMomentError, Sequencer
-from casbah.store.entry import Prepared, TakenIdError, ready, record_of
 from casbah.store.group_commit import Batch, GroupCommit
+from casbah.store.prepared import Prepared, TakenIdError, ready, record_of
 
 _log = logging.getLogger(__name__)
 

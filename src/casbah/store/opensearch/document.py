@@ -13,9 +13,9 @@ from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import Reading, strings
 from casbah.activity.text import spaced_words
-from casbah.store.entry import Prepared, record_of
-from casbah.store.entry import prepared as prepared_entry
 from casbah.store.opensearch.templates import CHUNK, pieces, size_of
+from casbah.store.prepared import Prepared, record_of
+from casbah.store.prepared import prepared as prepared_entry
 
 _LONG_WORD = re.compile(rf"\S{{{CHUNK + 1},}}")
 _KEY_BYTES = 20

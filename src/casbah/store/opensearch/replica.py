@@ -6,10 +6,10 @@ with one lease. It has also claimed the cluster, so a replica asks nothing of it
 
 from casbah.activity.tenant import TenantId
 from casbah.store.contract import Inserter, InsertingStore
-from casbah.store.entry import ReplicaInserter
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.document import columns, prepared
 from casbah.store.opensearch.search import Search
+from casbah.store.prepared import ReplicaInserter
 
 
 class OpenSearchReplica:

@@ -11,7 +11,6 @@ from casbah.activity.tenant import TenantId
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.copies import Relation
-from casbah.store.entry import Prepared, TakenIdError, ready, relation_to, renamed
 from casbah.store.group_commit import Batch, GroupCommit
 from casbah.store.monotonic_clock import MonotonicClock
 from casbah.store.opensearch import bulk
@@ -20,6 +19,7 @@ from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.document import LOSSY, columns, dedup_key, document, key, prepared
 from casbah.store.opensearch.lease import Lease, Leases
 from casbah.store.opensearch.templates import make, period_of
+from casbah.store.prepared import Prepared, TakenIdError, ready, relation_to, renamed
 
 _AT_ONCE = 2_000
 """How many activities one search looks up. Each may match by three terms, and a search returns at most 10,000 hits."""
