@@ -50,6 +50,7 @@ from casbah.operations.retention.rules import Rules
 from casbah.operations.saved.queries import Queries, SavedQueryLimits
 from casbah.operations.scrub import Progress, Scrub
 from casbah.outputs.export.exports import Exports
+from casbah.outputs.push.report import Pushes
 from casbah.settings import SETTINGS, Settings
 from casbah.store.contract import ReplicaStore, Store
 from casbah.store.embedded.store import EmbeddedStore
@@ -167,6 +168,8 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
             services.metrics.show_scrub(scrub)
         if logs is not None:
             services.metrics.show_logs(logs)
+        pushes = Pushes()
+        services.metrics.show_pushes(pushes)
         bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
         yield WriterServices(
             store=store,
@@ -175,6 +178,7 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock, logs=logs),
+            pushes=pushes,
             scrub=scrub,
             logs=logs,
         )

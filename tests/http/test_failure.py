@@ -201,11 +201,14 @@ def test_a_thread_that_pushes_or_pulls_tries_again_after_any_failure(tmp_path, m
 
         once = step
 
+        def failed(self, status: str) -> None:
+            letters.say(self.name, status)
+
         def close(self) -> None: ...
 
     monkeypatch.setattr(pusher, "_BACKOFF", Backoff(0.01, 0.01))
     with closing(pusher.Outbox(tmp_path)) as letters:
-        pushing = pusher.Pushing({"one": Fails()}, letters)
+        pushing = pusher.Pushing({"one": Fails()})
         pushing.start()
         assert twice.wait(10)
         pushing.close()

@@ -27,6 +27,7 @@ NEEDED = {
     "delete_range":      {"Investigation.manage"},
     "enrich_again":      {"Investigation.manage"},
     "ingest":            {"Ingest.write"},
+    "list_pushes":       {"Admin.manage"},
     "make_snapshot":     {"Admin.manage"},
     "remove_snapshot":   {"Admin.manage"},
     "delete_activities": {"Activities.delete"},

@@ -224,13 +224,38 @@ def test_a_destination_that_is_away_is_tried_again_by_itself(
     monkeypatch.setattr("casbah.outputs.push.pusher._BACKOFF", Backoff(0.01, 1.0, jitter=0.5))
     hook.answers = [503] * 4
     wanted = stored(store, 0, 12)
-    with closing(Pushing({"soar": pusher(store, letters, webhook(hook))}, letters)) as running:
+    with closing(Pushing({"soar": pusher(store, letters, webhook(hook))})) as running:
         running.start()
         for _ in range(400):
             if len(hook.taken()) >= len(wanted):
                 break
             threading.Event().wait(0.02)
     assert hook.taken() == wanted
+
+
+def test_a_report_says_how_far_behind_a_destination_is(store: Store, letters: Outbox, hook: Hook) -> None:
+    sent = pusher(store, letters, webhook(hook, backfill="0d"))
+    stored(store, 0, 5)
+    assert (sent.lag_ms, sent.report().behind) == (None, 0)
+    drained(sent)
+    stored(store, 100, 12)
+    sent._clock = lambda: NOW + 60_000
+    hook.answers = [503]
+    with pytest.raises(RetryLaterError) as caught:
+        sent.step()
+    sent.failed(str(caught.value))
+    away = sent.report()
+    assert (away.lag_ms, away.behind, away.last_success, away.last_failure) == (60_000, 12, None, NOW + 60_000)
+    assert (away.name, away.kind, away.error) == ("soar", "webhook", "answered 503")
+    hook.answers = [410]
+    drained(sent)
+    done = sent.report()
+    assert (done.lag_ms, done.behind, done.last_success, done.dead_letters) == (0, 0, NOW + 60_000, 10)
+
+
+def test_a_report_hides_the_path_and_the_password_of_a_destination(store: Store, letters: Outbox) -> None:
+    secret = pusher(store, letters, PushTarget(kind="webhook", to="https://user:pass@[2001:db8::1]:8443/key?token=1"))
+    assert secret.report().to == "https://[2001:db8::1]:8443"
 
 
 @pytest.mark.parametrize(

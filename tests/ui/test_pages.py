@@ -1,7 +1,9 @@
-"""The pages for exports, retention, holds, deletion, refused events and the audit trail; keys; and unknown paths."""
+"""The pages for pushes, exports, retention, holds, deletion, refused events and the audit trail; keys; and unknown paths."""
 
 import re
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +11,10 @@ import pytest
 
 from casbah.activity.tenant import TenantId
 from casbah.ingest.apps import CASBAH
+from casbah.outputs.push.build import pushers
+from casbah.outputs.push.config import PushTarget
+from casbah.outputs.push.deliver import RetryLaterError
+from casbah.outputs.push.pusher import Outbox
 from making import arrival
 from ui.acts import activity, at, expected, press, settled, shows, total
 
@@ -72,6 +78,24 @@ def test_refused_events_are_shown_and_removed(opened: Callable[..., Any], stocke
     page.get_by_role("button", name=re.compile("^Remove the event")).first.click()
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
     page.get_by_text("No refused events.").wait_for()
+
+
+def test_pushes_have_a_page(opened: Callable[..., Any], stocked: Any, tmp_path: Path) -> None:
+    _, house = stocked
+    away = {"soar": PushTarget(kind="syslog", to="tcp://127.0.0.1:1", allow_private=True)}
+    page = opened("/pushes")
+    page.get_by_text("No pushes configured.").wait_for()
+    with closing(Outbox(tmp_path)) as outbox:
+        (pusher,) = pushers(away, store=house.writer.store, outbox=outbox, clock=house.services.clock).values()
+        house.writer.pushes.show([pusher])
+        with pytest.raises(RetryLaterError) as caught:
+            pusher.step()
+        pusher.failed(str(caught.value))
+        page.reload()
+        row = page.locator(".page tr", has=page.get_by_role("cell", name="tcp://127.0.0.1:1"))
+        row.get_by_text("refused").wait_for()
+        row.get_by_role("cell", name="soar").wait_for()
+        house.writer.pushes.show(())
 
 
 def test_acts_have_a_page_and_are_not_in_the_log_unless_asked(opened: Callable[..., Any], stocked: Any) -> None:

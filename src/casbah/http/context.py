@@ -36,6 +36,7 @@ from casbah.operations.retention.deletion import Retention
 from casbah.operations.saved.queries import Queries
 from casbah.operations.scrub import Scrub
 from casbah.outputs.export.exports import Exports
+from casbah.outputs.push.report import Pushes
 from casbah.settings import Settings
 from casbah.store.contract import ReplicaStore, ReplicaTenant, Store, Tenant
 
@@ -59,6 +60,7 @@ class WriterServices:
     exports: Exports
     retention: Retention
     snapshots: Snapshots
+    pushes: Pushes
     scrub: Scrub | None
     """None if the setting is off, or a cluster checks its own files."""
 

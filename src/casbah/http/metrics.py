@@ -18,6 +18,7 @@ from casbah.errors import UnknownFilterError
 from casbah.evidence.logs import Logs
 from casbah.evidence.witnesses import WitnessState
 from casbah.operations.scrub import Scrub, ScrubState
+from casbah.outputs.push.report import Pushes
 from casbah.store.contract import Inserted
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -40,7 +41,7 @@ _SINCE = "_created"
 _ADDED = ("counter", "histogram")
 _CALLS, _STORED_AT = "casbah_calls", "casbah_last_stored_timestamp_seconds"
 Lags = Callable[[], Mapping[str, float]]
-"""Lag of each pull in seconds, by name: the age of the moment up to which everything was read."""
+"""Lags in seconds, by the name of a pull or a push."""
 
 
 class Metrics:
@@ -61,7 +62,9 @@ class Metrics:
         in_flight = Gauge(_CALLS, "Queued and running calls, by thread pool", ("lane",), registry=registry)
         for name, pool in pools.items():
             in_flight.labels(name).set_function(_in_flight(pool))
-        registry.register(_Pulls(lags))
+        registry.register(
+            _Lags("casbah_pull_lag_seconds", "Age of the moment up to which a pull has read everything", "pull", lags)
+        )
         disk = Gauge("casbah_disk_bytes", "The disk of the store's folder", ("what",), registry=registry)
         for what in ("free", "total"):
             disk.labels(what).set_function(_disk(folder, what))
@@ -86,6 +89,11 @@ class Metrics:
             gauge = Gauge(f"casbah_log_witness_{name}", text, ("witness",), registry=self._registry)
             for place, witness in enumerate(logs.witnesses):
                 gauge.labels(witness.name).set_function(partial(_of_witness, logs, place, value))
+
+    def show_pushes(self, pushes: Pushes) -> None:
+        """Include how far behind destinations of pushes are."""
+        text = "How long the oldest activity that a push has not sent yet has been stored"
+        self._registry.register(_Lags("casbah_push_lag_seconds", text, "push", pushes.lags))
 
     def answered(self, route: str, method: str, status: int, *, seconds: float, filters: Iterable[object]) -> None:
         """Record an answered request. `filters` are filter names as sent; `seconds` is its duration."""
@@ -207,15 +215,14 @@ def _count(sample: Sample) -> Count:
     return sample.name, tuple(sample.labels.items()), sample.value
 
 
-class _Pulls(Collector):
-    """Reads pull lags at scrape time: pulls and their progress are in files."""
+class _Lags(Collector):
+    """Reads lags at scrape time. Which pulls and pushes have one changes."""
 
-    def __init__(self, lags: Lags) -> None:
-        self._lags = lags
+    def __init__(self, name: str, help_text: str, label: str, lags: Lags) -> None:
+        self._metric, self._label, self._lags = (name, help_text), label, lags
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        help_text = "Age of the moment up to which a pull has read everything"
-        family = GaugeMetricFamily("casbah_pull_lag_seconds", help_text, labels=("pull",))
+        family = GaugeMetricFamily(*self._metric, labels=(self._label,))
         for name, seconds in self._lags().items():
             family.add_metric((name,), seconds)
         yield family

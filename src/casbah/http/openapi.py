@@ -27,7 +27,7 @@ _TAGS = {
     "activity types": "Operations that the filter `actionType` takes",
     "changes": "The change feed: activities in the order of storing",
     "choices": "Names of filter values",
-    "sources": "Where activities come from",
+    "sources": "Where activities come from, and where they are pushed to",
     "search": "Activities found with a text that people write",
     "names": "Names that people give to users, groups, app instances and others",
     "queries": "Saved queries",

@@ -43,7 +43,8 @@ def pushing(settings: Settings, application: compose.Application) -> Iterator[No
         return
     with closing(Outbox(settings.store)) as outbox:
         pushers = push.pushers(entries, store=application.writer.store, outbox=outbox, clock=application.services.clock)
-        with closing(Pushing(pushers, outbox)) as running:
+        with closing(Pushing(pushers)) as running:
+            application.writer.pushes.show(list(pushers.values()))
             running.start()
             sys.stderr.write(f"casbah: sending to {', '.join(entries)}\n")
             yield

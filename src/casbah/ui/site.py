@@ -28,6 +28,7 @@ VIEWS = (
     "/retention",
     "/deletion",
     "/evidence",
+    "/pushes",
     "/rejects",
 )
 """Paths that serve the page; the page selects the view by its URL."""

@@ -4,11 +4,12 @@ The store is the spool: a destination that was down for a week gets everything a
 refuses permanently are recorded as a dead letter, and delivery continues after them.
 """
 
+import json
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from casbah.activity import predicate as p
@@ -21,6 +22,7 @@ from casbah.base.database import open_database
 from casbah.base.failure import bug
 from casbah.outputs.push.config import PushTarget
 from casbah.outputs.push.deliver import DeliveryRefusedError, RetryLaterError, Sink
+from casbah.outputs.push.report import Push, PushState
 from casbah.store.contract import Change, Store
 
 FILE = "push.db"
@@ -88,6 +90,12 @@ class Outbox:
         with self._lock:
             self._database.execute("update destination set reached = ?, status = '' where name = ?", (number, name))
 
+    def status(self, name: str) -> str:
+        """What is wrong with a destination; "" if nothing is."""
+        with self._lock:
+            row = self._database.execute("select status from destination where name = ?", (name,)).fetchone()
+        return "" if row is None else str(row[0])
+
     def say(self, name: str, status: str) -> None:
         """Store the status of a destination."""
         with self._lock:
@@ -135,25 +143,29 @@ class Pusher:
     def __init__(
         self, name: str, entry: PushTarget, sink: Sink, *, store: Store, outbox: Outbox, clock: Callable[[], int]
     ) -> None:
-        self._name, self._entry, self._sink = name, entry, sink
+        self._entry, self._sink = entry, sink
         self._store, self._outbox, self._clock = store, outbox, clock
-        self._tenant_id = TenantId(entry.tenant)
+        self.name, self.tenant_id = name, TenantId(entry.tenant)
+        self._state = PushState()
         self._before: int | None = None
 
     def step(self) -> int:
         """Send the next batch. Returns 0 if there is nothing more to do now, else 1 or more. Raises RetryLaterError."""
-        place = self._outbox.place(self._name) or self._begin()
+        place = self._outbox.place(self.name) or self._begin()
         behind = place.reached < place.until
         recent = p.Range(FIELDS["date"], low=place.since)
         predicate = p.both(self._predicate, recent) if behind else self._predicate
-        page = self._store.tenant(self._tenant_id).changes(predicate, after=place.reached, limit=self._entry.batch)
+        page = self._store.tenant(self.tenant_id).changes(predicate, after=place.reached, limit=self._entry.batch)
         changes = [change for change in page.changes if not behind or change.number <= place.until]
         if changes:
+            self._looked(waiting_since=json.loads(changes[0].record)["created"])
             self._send(changes, place.reached)
             return len(changes)
+        if not behind:
+            self._looked(waiting_since=None)
         reached = min(page.reached, place.until) if behind else page.reached
         if reached > place.reached:
-            self._outbox.reach(self._name, reached)
+            self._outbox.reach(self.name, reached)
         return int(behind)
 
     def replay(self, letter: DeadLetter) -> int:
@@ -163,7 +175,7 @@ class Pusher:
         """
         sent, after = 0, letter.first - 1
         while after < letter.last:
-            page = self._store.tenant(self._tenant_id).changes(self._predicate, after=after, limit=self._entry.batch)
+            page = self._store.tenant(self.tenant_id).changes(self._predicate, after=after, limit=self._entry.batch)
             changes = [change for change in page.changes if change.number <= letter.last]
             if changes:
                 self._sink.send(changes)
@@ -174,9 +186,41 @@ class Pusher:
         self._outbox.forget(letter.id)
         return sent
 
+    @property
+    def lag_ms(self) -> int | None:
+        """How long the oldest activity that is not yet sent has been stored. None if that is not known yet."""
+        return self._state.lag_ms(self._clock())
+
+    def failed(self, status: str) -> None:
+        """Note that activities could not be sent, and why. Raises sqlite3.Error: then only the log has the reason."""
+        self._state = replace(self._state, last_failure=self._clock())
+        self._outbox.say(self.name, status)
+
+    def report(self) -> Push:
+        """The status of the destination."""
+        target = self._entry.target
+        position = self._outbox.place(self.name)
+        end = self._store.tenant(self.tenant_id).high_water_mark()
+        reached = end if position is None else position.reached
+        return Push(
+            name=self.name,
+            kind=self._entry.kind,
+            to=f"{target.scheme}://{target.netloc.rpartition('@')[2]}",
+            lag_ms=self.lag_ms,
+            reached=reached,
+            behind=max(0, end - reached),
+            last_success=self._state.last_success,
+            last_failure=self._state.last_failure,
+            dead_letters=sum(letter.count for letter in self._outbox.dead(self.name)),
+            error=self._outbox.status(self.name),
+        )
+
     def close(self) -> None:
         """Close the connection."""
         self._sink.close()
+
+    def _looked(self, *, waiting_since: int | None) -> None:
+        self._state = replace(self._state, has_looked=True, waiting_since=waiting_since)
 
     @property
     def _predicate(self) -> Predicate:
@@ -185,9 +229,9 @@ class Pusher:
 
     def _begin(self) -> DeliveryPosition:
         """The first position: activities of the last `backfill` days, and everything stored from now on."""
-        end = self._store.tenant(self._tenant_id).high_water_mark()
+        end = self._store.tenant(self.tenant_id).high_water_mark()
         place = DeliveryPosition(0 if self._entry.backfill_ms else end, end, self._clock() - self._entry.backfill_ms)
-        self._outbox.begin(self._name, place)
+        self._outbox.begin(self.name, place)
         return place
 
     def _send(self, changes: Sequence[Change], reached: int) -> None:
@@ -198,23 +242,24 @@ class Pusher:
         except RetryLaterError:
             if not self._sink.sure and self._before is not None:
                 # The last batch may have been lost with the connection, since delivery was not acknowledged.
-                self._outbox.reach(self._name, self._before)
+                self._outbox.reach(self.name, self._before)
                 self._before = None
             raise
         else:
             self._before = reached
-            self._outbox.reach(self._name, changes[-1].number)
+            self._outbox.reach(self.name, changes[-1].number)
+            self._state = replace(self._state, last_success=self._clock())
 
     def _refused(self, changes: Sequence[Change], reason: str) -> None:
-        log.warning("%s refuses %d activities: %s", self._name, len(changes), reason)
-        self._outbox.dead_letter(self._name, changes, at=self._clock(), reason=reason)
+        log.warning("%s refuses %d activities: %s", self.name, len(changes), reason)
+        self._outbox.dead_letter(self.name, changes, at=self._clock(), reason=reason)
 
 
 class Pushing:
     """Runs pushers, each in its own thread, until closed."""
 
-    def __init__(self, pushers: dict[str, Pusher], outbox: Outbox) -> None:
-        self._pushers, self._outbox = pushers, outbox
+    def __init__(self, pushers: dict[str, Pusher]) -> None:
+        self._pushers = pushers
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(name, pusher), name=f"casbah-push-{name}", daemon=True)
@@ -246,18 +291,18 @@ class Pushing:
                 failures += 1
                 maximum = _BACKOFF.maximum(failures)
                 log.warning("%s does not accept activities now, next try in %.0f s: %s", name, maximum, error)
-                self._report(name, str(error))
+                self._report(pusher, str(error))
                 self._stopping.wait(_BACKOFF.pause(failures))
             except Exception as error:
                 failures += 1
                 maximum = _BACKOFF.maximum(failures)
                 log.warning("pushing to %s failed, next try in %.0f s: %s", name, maximum, error, exc_info=bug(error))
-                self._report(name, "the server failed; see its log" if bug(error) else str(error))
+                self._report(pusher, "the server failed; see its log" if bug(error) else str(error))
                 self._stopping.wait(_BACKOFF.pause(failures))
 
-    def _report(self, name: str, status: str) -> None:
+    def _report(self, pusher: Pusher, status: str) -> None:
         """Store a destination's status. If that fails, only the log has it."""
         try:
-            self._outbox.say(name, status)
+            pusher.failed(status)
         except sqlite3.Error as error:
-            log.warning("the status of %s cannot be stored: %s", name, error, exc_info=bug(error))
+            log.warning("the status of %s cannot be stored: %s", pusher.name, error, exc_info=bug(error))

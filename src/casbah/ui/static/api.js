@@ -122,6 +122,7 @@ export const deleteActivities = post(`${EXTENSION}/activities/delete`);
 export const rejects = (limit) => ask("GET", `${EXTENSION}/rejects?limit=${limit}`);
 export const replayRejects = post(`${EXTENSION}/rejects/replay`);
 export const removeReject = (id) => ask("DELETE", `${EXTENSION}/rejects/${encodeURIComponent(id)}`);
+export const pushes = get(`${EXTENSION}/pushes`);
 export const sources = get(`${EXTENSION}/sources`);
 
 /** A series of requests of which only the last counts: starting one aborts the previous one. */

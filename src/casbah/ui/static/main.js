@@ -10,7 +10,7 @@ import { showKeys } from "./keys.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
 import { namesPage } from "./names.js";
-import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
+import { pushesPage, queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
 import { forget, prepare } from "./period.js";
 import { entityHere, follow, KINDS, onMove } from "./place.js";
 import { evidencePage } from "./proof.js";
@@ -36,6 +36,7 @@ const VIEWS = [
   { path: "/retention", title: "Retention and holds", make: retentionPage, needs: [ADMINISTER, DELETE, HOLD] },
   { path: "/deletion", title: "Delete activities", make: deletionPage, needs: [DELETE] },
   { path: "/evidence", title: "Evidence", make: evidencePage },
+  { path: "/pushes", title: "Pushes", make: pushesPage, needs: [ADMINISTER] },
   { path: "/rejects", title: "Refused events", make: rejectsPage, needs: [ADMINISTER] },
 ];
 

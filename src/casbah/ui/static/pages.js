@@ -85,6 +85,16 @@ export const sourcesPage = () =>
     ];
   });
 
+export const pushesPage = () =>
+  page("Pushes", async () => {
+    const rows = (await api.pushes()).data.map((push) =>
+      cells(push.name, push.kind, push.to, lag(push.lagMs), counted(push.behind), moment(push.lastSuccess), moment(push.lastFailure), counted(push.deadLetters), h("span", { class: push.error ? "wrong" : "" }, push.error || "none")),
+    );
+    return rows.length ? table("Pushes", ["Name", "Kind", "To", "Lag", "Behind", "Last success", "Last failure", "Dead letters", "Error"], rows) : h("p", { class: "quiet" }, "No pushes configured. Set CASBAH_PUSH to a config file.");
+  });
+
+const lag = (ms) => (ms === null ? "not known yet" : duration(ms));
+
 function duration(ms) {
   const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]];
   const [unit, length] = units.find(([, length]) => ms >= 2 * length) ?? ["s", 1_000];
