@@ -1,6 +1,7 @@
 """The page of groups: a password spray and a mass download are one click away, and a click on a group narrows the log to it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -8,8 +9,11 @@ import pytest
 
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
+from casbah.ingest.apps import CASBAH
 from making import arrival
+from scenarios.server import serving
 from ui.acts import activity, at, filters_of, total
+from ui.conftest import pages_of
 
 TENANT = TenantId("default")
 HOUR = 3_600_000
@@ -72,6 +76,25 @@ def test_a_mass_download_is_one_click_away(opened: Callable[..., Any]) -> None:
     assert rows(page)[0][:4] == [DOWNLOADER, str(DOWNLOADED), "new", str(DOWNLOADED)]
     page.get_by_role("link", name=DOWNLOADER).click()
     assert total(page) == DOWNLOADED
+
+
+def test_the_page_opens_with_the_users_of_the_period_of_the_log(opened: Callable[..., Any]) -> None:
+    page = opened("/exports")
+    page.goto("/groups")
+    assert len(rows(page)) == 3
+    assert page.get_by_label("Search with by:").input_value() == f"by:user -app:{CASBAH} since:30d"
+    page.locator("[aria-label=Time] [aria-pressed=true]", has_text="30 d").wait_for()
+    page.go_back()
+    page.get_by_role("heading", name="Exports").wait_for()
+
+
+def test_the_page_opens_with_the_last_days_of_an_old_log(chromium: Any, tmp_path: Path) -> None:
+    with serving(tmp_path) as (url, house):
+        old = activity("old", timestamp=wall_clock() - 365 * 24 * HOUR, user={"userName": DOWNLOADER})
+        house.services.store.tenant(TENANT).insert([arrival(old)])
+        with pages_of(chromium, url, house) as opened:
+            page = opened("/groups")
+            page.get_by_text("1 group of 1 activity", exact=False).wait_for()
 
 
 def test_a_search_with_by_leads_to_its_groups(opened: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ import { h, put, setTitle } from "./dom.js";
 import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
 import { table } from "./pages.js";
+import { CASBAH, DAY, periodOf } from "./period.js";
 import { address, withCondition } from "./place.js";
 import { sparkline } from "./sparkline.js";
 import { bare, counted, plural, spanStart, zoneAt, zoneName } from "./words.js";
@@ -37,6 +38,12 @@ export function showGroups(q, { replace = false } = {}) {
   dispatchEvent(new PopStateEvent("popstate"));
 }
 
+/** What is shown at first: users, in the period in which the log begins. */
+async function usual() {
+  const { start } = await periodOf({ filters: {}, time: "30d" });
+  return `by:user -app:${CASBAH} since:${Date.now() - start > 31 * DAY ? bare(start).slice(0, "2026-01-31".length) : "30d"}`;
+}
+
 const here = () => new URLSearchParams(location.search).get("q") ?? "";
 
 /** The view; `draw()` shows the search in the URL. */
@@ -55,21 +62,20 @@ export function groupsPage() {
     h("h1", {}, "Groups"),
     h("form", { class: "row wrap", onsubmit: submit }, search, h("button", { class: "primary" }, "Show groups")),
     h("div", { class: "row together", role: "group", "aria-label": "Time" }, times),
+    h("p", { class: "quiet" }, "by: groups activities by one or two fields; distinct: counts the values of others in each group."),
     h("ul", { class: "chips", "aria-label": "Ready-made views" }, READY.map(([name, help, q]) => h("li", {}, h("a", { class: "button", href: groupsAddress(q), title: help }, name)))),
     content,
   );
 
   async function draw() {
-    const q = here();
-    search.value = q;
-    times.forEach((button, position) => {
-      button.setAttribute("aria-pressed", String(q !== "" && withTime(q, TIMES[position][1]) === q));
-      button.disabled = !q;
-    });
-    if (!q) return void put(content, h("p", { class: "quiet" }, "by: groups activities by one or two fields; distinct: counts the values of others in each group."));
     const signal = latest.begin();
     content.setAttribute("aria-busy", "true");
     try {
+      const q = here() || (await usual());
+      if (signal.aborted) return;
+      if (!here()) return void showGroups(q, { replace: true });
+      search.value = q;
+      times.forEach((button, position) => button.setAttribute("aria-pressed", String(withTime(q, TIMES[position][1]) === q)));
       const request = { q, zone: zoneName() };
       const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
       setTitle(meant.text);

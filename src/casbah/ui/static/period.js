@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { isNested } from "./json.js";
 import { frozen, here, withCondition, without } from "./place.js";
 
-const DAY = 86_400_000;
+export const DAY = 86_400_000;
 /** The app of Casbah's own acts. */
 export const CASBAH = 900_013;
 const WITHOUT_OWN_ACTS = { service: { neq: [CASBAH] } };
