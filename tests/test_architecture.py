@@ -75,6 +75,12 @@ OPENED_BY_COMPOSE = {"store.*", "http.*", "ui.*"}
 OPENERS = {"services", "compose", "store.migration.*", "store.integrity.*"}
 
 
+# The aim of the style guide is a half to a tenth of these.
+MAX_MODULE, MAX_FUNCTION = 400, 60
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+TABLES = {"http.routes"}
+
+
 def modules() -> dict[str, str]:
     """Every module of the package with its text, `casbah.` left out; the package itself is ''."""
     return {_name(path): path.read_text("utf-8") for path in sorted(SOURCE.glob("casbah/**/*.py"))}
@@ -150,6 +156,13 @@ KNOWN = modules()
 @pytest.mark.parametrize("module", [name for name in KNOWN if name])
 def test_imports_go_one_way(module):
     assert violations(module, KNOWN[module], KNOWN) == []
+
+
+@pytest.mark.parametrize("module", [name for name in KNOWN if name not in TABLES])
+def test_a_module_has_at_most_400_lines_and_a_function_60(module):
+    functions = [node for node in ast.walk(ast.parse(KNOWN[module])) if isinstance(node, FUNCTION)]
+    long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION]
+    assert (KNOWN[module].count("\n") <= MAX_MODULE, long) == (True, [])
 
 
 def test_the_package_itself_imports_nothing():

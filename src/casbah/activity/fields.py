@@ -169,7 +169,8 @@ def _flag(value: Any) -> tuple[str]:
     return ("true" if value is True else "false",)
 
 
-def _app(r: Reading) -> int | None:
+def app_id(r: Reading) -> int | None:
+    """The id of the app in which it was done."""
     own = integer(r.record.get("appId"))
     return own if own is not None else integer(r.record.get("saasId"))
 
@@ -185,7 +186,7 @@ def _actions(r: Reading) -> Sequence[str]:
     event = string(r.record.get("eventTypeValue"))
     if operation is None:
         return ()
-    apps = (_app(r), integer(r.record.get("srcAppId"))) if event is not None else ()
+    apps = (app_id(r), integer(r.record.get("srcAppId"))) if event is not None else ()
     return [folded(operation), *(folded(f"{app}:{event}:{operation}") for app in apps if app is not None)]
 
 
@@ -335,7 +336,7 @@ def _index(*rows: Field) -> dict[str, Field]:
 
 # fmt: off
 FIELDS = _index(
-    Field("service",       Kind.INT,         lambda r: _ints(_app(r))),
+    Field("service",       Kind.INT,         lambda r: _ints(app_id(r))),
     Field("instance",      Kind.INT,         _instance, always=True),
     Field("org_unit",      Kind.PATH,        lambda r: _text(r.user.get("orgUnit"))),
     Field("event_type",    Kind.TEXT,        lambda r: _texts((r.record.get("eventTypeName"), r.main.get("type"), r.record.get("eventTypeValue")))),

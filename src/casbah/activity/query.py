@@ -14,7 +14,7 @@ from casbah.activity.fields import FIELDS, Field
 from casbah.activity.language import Filter, Operator, filter_named, meaning, operator_named, positive
 from casbah.activity.predicate import Predicate
 from casbah.activity.value import Parsed, Takes
-from casbah.errors import BadValueError, LimitExceededError, MalformedBodyError
+from casbah.errors import BadValueError, LimitExceededError, MalformedBodyError, describe
 
 DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT = 100, 250
 MIN_SCAN_LIMIT, MAX_SCAN_LIMIT = 500, 5_000
@@ -86,7 +86,7 @@ def conditions(
     """The predicate of each operator of each filter, in order; `named` looks filters up. Raises RequestError."""
     if not isinstance(filters, Mapping):
         raise MalformedBodyError(
-            f"filters: expected an object {{filter: {{operator: value}}}}, got {v.json_type(filters)}"
+            f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
         )
     if len(filters) > bounds.filters:
         raise LimitExceededError(f"filters: at most {bounds.filters} filters in one request, got {len(filters)}")
@@ -126,7 +126,7 @@ def _group(name: str, value: Any, *, now: int, bounds: Bounds) -> Predicate:
     if name == "not":
         return p.Not(_grouped(value, now=now, bounds=bounds))
     if not isinstance(value, list) or not value:
-        raise MalformedBodyError(f"{name}: expected a list of filters objects, at least one, got {v.json_type(value)}")
+        raise MalformedBodyError(f"{name}: expected a list of filters objects, at least one, got {describe(value)}")
     parts = [_grouped(part, now=now, bounds=bounds) for part in value]
     return p.both(*parts) if name == "all" else p.either(*parts)
 
@@ -243,7 +243,7 @@ def flag_of(body: Mapping[str, Any], name: str) -> bool:
     try:
         return v.flag(value) == "true"
     except v.WrongValueError as error:
-        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(value)}") from None
+        raise MalformedBodyError(f"{name}: expected {error}, got {describe(value)}") from None
 
 
 def count_of(body: Mapping[str, Any], name: str) -> int:
@@ -272,7 +272,7 @@ def whole_of(body: Mapping[str, Any], name: str) -> int | None:
     try:
         return v.whole(operand)
     except v.WrongValueError as error:
-        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(operand)}") from None
+        raise MalformedBodyError(f"{name}: expected {error}, got {describe(operand)}") from None
 
 
 def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
@@ -282,7 +282,7 @@ def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> s
     lowered = value.lower() if isinstance(value, str) else None
     if lowered not in choices:
         expected = f"one of {', '.join(choices)}" if choices[1:] else choices[0]
-        raise MalformedBodyError(f"{name}: expected {expected}, got {v.json_type(value)}")
+        raise MalformedBodyError(f"{name}: expected {expected}, got {describe(value)}")
     return lowered
 
 

@@ -11,7 +11,6 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS, Field, Kind, entity_term, source_stream, source_type
 from casbah.activity.record import decimal
 from casbah.activity.text import exact, folded, sound
-from casbah.errors import describe
 
 MS_PER_DAY = 86_400_000
 MAX_DAYS = 1_000_000_000
@@ -128,11 +127,6 @@ def whole(value: Any) -> int:
     if type(value) is not int:
         raise WrongValueError("an integer (or its decimal string)")
     return value
-
-
-def json_type(value: Any) -> str:
-    """The JSON type of a value, for an error message."""
-    return describe(value)
 
 
 def flag(value: Any) -> str:

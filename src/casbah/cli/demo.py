@@ -20,6 +20,7 @@ from casbah import compose
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
+from casbah.activity.value import MS_PER_DAY
 from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.migrate import migrate_first
@@ -49,7 +50,6 @@ _SECONDS_BETWEEN_LINES = 2.0
 """Between lines of progress where stderr is no terminal."""
 
 _TOKEN = "demo"  # noqa: S105  the token's name
-_DAY_MS = 86_400_000
 _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 400
 _TENANT = TenantId(options.TENANT)
@@ -146,7 +146,7 @@ class _Samples:
 
     def _activities(self) -> Iterator[NewActivity]:
         """The story and the newest ones, as many as are stored first; then the others."""
-        end = self._application.services.clock() // _DAY_MS * _DAY_MS
+        end = self._application.services.clock() // MS_PER_DAY * MS_PER_DAY
         story = list(story_events(until_ms=end))
         newest = _FIRST - len(story)
         parts = (slice(-newest, None), slice(None, -newest))
@@ -179,7 +179,7 @@ def _new_token(application: Application) -> str:
     for token in tokens.all():
         if token.name == _TOKEN and token.tenant == options.TENANT and token.revoked is None:
             tokens.revoke(token.id, governs=lambda tenant: tenant == options.TENANT)
-    expires = application.services.clock() + _DAY_MS
+    expires = application.services.clock() + MS_PER_DAY
     return tokens.create(_TOKEN, tenant=options.TENANT, scopes=Permission.READ.value[:1], expires=expires)[0]
 
 

@@ -21,7 +21,7 @@ _PAGE = 2_000
 def enrich(
     *,
     again: Annotated[bool, typer.Option("--again", help="Re-enrich stored activities.")] = False,
-    conditions: Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")] = None,
+    conditions: options.Conditions = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,

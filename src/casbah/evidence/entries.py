@@ -69,11 +69,6 @@ def erased(indexes: Sequence[int]) -> Iterator[bytes]:
         yield bytes([ERASED]) + b"".join(packed)
 
 
-def ranges_of(entry: bytes) -> Sequence[Range]:
-    """The leaf indexes in an entry of an erasure."""
-    return [(first, count) for first, count in _RANGE.iter_unpack(entry[1:])]
-
-
 def continued(checkpoint: bytes) -> bytes:
     """The first entry of a log that continues another, of which this checkpoint is known."""
     return bytes([CONTINUED]) + checkpoint

@@ -81,9 +81,7 @@ async def sign_in(request: Request, services: Services) -> Annotated[Response, S
     key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _session_ms(services)
     with services.authenticator.counted(address_of(request)):
         session, expires = await services.pools.quick.run(lambda: services.tokens.begin_session(key, ms=length))
-    response = respond(
-        _session(await services.pools.quick.run(services.authenticator.session_caller, session), expires)
-    )
+    response = respond(_session(await services.pools.quick.run(services.tokens.session_caller, session), expires))
     await _end_before(request, services)
     _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     return response
@@ -168,7 +166,7 @@ def session_caller(request: Request, services: Services) -> Caller | None:
         return None
     if request.method not in _SAFE:
         _require_own_page(request)
-    return services.authenticator.session_caller(session)
+    return services.tokens.session_caller(session)
 
 
 def _scheme(request: Request) -> str:

@@ -62,10 +62,6 @@ class Authenticator:
             self.failures.failed(address)
             raise
 
-    def session_caller(self, session: str) -> Caller:
-        """The caller of a page session. Raises InvalidTokenError."""
-        return self.tokens.session_caller(session)
-
     def _issuer(self, scheme: str, key: str) -> Issuer | None:
         """The issuer, if the key is a JWT; our own keys have no dots."""
         return self.issuer if scheme == _BEARER and key.count(".") == _DOTS else None

@@ -8,7 +8,6 @@ any bearer token, so it admits exactly the callers that it would admit in a head
 """
 
 import base64
-import hashlib
 import json
 import logging
 import secrets
@@ -22,6 +21,7 @@ from casbah.errors import InvalidTokenError, IssuerUnavailableError
 from casbah.identity.keys import FAILURES, discovered, endpoint, fetched
 from casbah.identity.oidc import Issuer
 from casbah.identity.permissions import Caller
+from casbah.identity.token import digest
 
 log = logging.getLogger("casbah.identity")
 
@@ -88,14 +88,14 @@ class SignIn:
         ):  # Anybody may begin a sign-in, and listing all of them is expensive.
             self._forget_old()
         pending = _Pending(verifier, redirect, then, self._clock())
-        self._key_values.put(_DRAWER, _digest(state).hex(), asdict(pending))
+        self._key_values.put(_DRAWER, digest(state).hex(), asdict(pending))
         parameters = {
             "response_type": "code",
             "client_id": self._client,
             "redirect_uri": redirect,
             "scope": " ".join(self._scopes),
             "state": state,
-            "code_challenge": base64.urlsafe_b64encode(_digest(verifier)).rstrip(b"=").decode(),
+            "code_challenge": base64.urlsafe_b64encode(digest(verifier)).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
         return f"{where}{'&' if '?' in where else '?'}{urlencode(parameters)}", state
@@ -105,7 +105,7 @@ class SignIn:
 
         A state is valid once. Raises InvalidTokenError or IssuerUnavailableError.
         """
-        pending = self._taken(_digest(state).hex())
+        pending = self._taken(digest(state).hex())
         # The code of another issuer must not be sent to this one (RFC 9207, 2.4).
         if iss is not None and iss != self._issuer.name:
             raise InvalidTokenError("the answer is another issuer's")
@@ -170,7 +170,3 @@ class SignIn:
 
 _DRAWER = "signing in"
 _NAMES = ("authorization_endpoint", "token_endpoint")
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -17,7 +17,7 @@ from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
 
-_ADDED_LATER = ("_id", "uid", "created")
+ADDED_LATER = ("_id", "uid", "created")
 
 
 def new_activities(
@@ -126,7 +126,7 @@ def _with_record(item: Recognised, draft: Draft, digest: str, seen: Seen, enrich
         record=jsontext.joined(keys, last="rawDataJson", raw=event.raw),
         activity={**keys, "rawDataJson": event.parsed},
         digest=digest,
-        adds=_ADDED_LATER,
+        adds=ADDED_LATER,
     )
 
 
@@ -150,13 +150,13 @@ def _with_own_record(event: Event, draft: Draft, seen: Seen) -> NewActivity:
     identity = draft.id if draft.id is not None else seen.numbered(digest_of(event))
     record = event.raw
     activity: Mapping[str, Any] = event.parsed
-    empty = {key for key in _ADDED_LATER if key in activity and activity[key] in (None, "")}
+    empty = {key for key in ADDED_LATER if key in activity and activity[key] in (None, "")}
     if "created" in empty:
         record = jsontext.without(record, {"created"})
         activity = {key: value for key, value in activity.items() if key != "created"}
     filled: dict[str, Any] = dict.fromkeys(sorted(empty - {"created"}), identity)
     record, activity = _mended(record, activity, filled)
-    adds = tuple(key for key in _ADDED_LATER if key not in activity)
+    adds = tuple(key for key in ADDED_LATER if key not in activity)
     return NewActivity(identity, draft.timestamp, record, activity, created=draft.created, adds=adds)
 
 

@@ -8,15 +8,13 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import identifier, integer
 from casbah.errors import MalformedBodyError
 from casbah.ingest import wire_encoding
-from casbah.ingest.activity_builder import with_lines
+from casbah.ingest.activity_builder import ADDED_LATER, with_lines
 from casbah.ingest.contract import Connector, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of
 from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
-
-_ADDED = ("_id", "uid", "created")
 
 
 def items(
@@ -59,7 +57,7 @@ def _is_consistent(new: NewActivity) -> bool:
     times = [(new.timestamp, activity.get("timestamp"))]
     if new.created is not None:
         times.append((new.created, activity.get("created")))
-    lacking = {key for key in _ADDED if key not in activity}
+    lacking = {key for key in ADDED_LATER if key not in activity}
     return (
         all(within_bounds(field) and integer(value) == field for field, value in times)
         and set(new.adds) == lacking

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from casbah.activity.value import MS_PER_DAY
 from casbah.ingest.contract import UnusableEventError
 
 MAX_TIMESTAMP = 2**43 - 1
@@ -119,7 +120,7 @@ def suspicion(timestamp: int, now: int) -> str | None:
         return "seconds"
     if timestamp < _YEAR_2000:
         return "before2000"
-    return "future" if timestamp > now + _DAY else None
+    return "future" if timestamp > now + MS_PER_DAY else None
 
 
 SUSPICIONS = {
@@ -131,7 +132,6 @@ _SECONDS_FROM, _SECONDS_TO = 10**8, 10**10
 """As seconds, the years 1973 to 2286; as milliseconds, the first four months of 1970."""
 
 _YEAR_2000 = 946_684_800_000
-_DAY = 86_400_000
 
 
 def _moment(text: str) -> datetime:

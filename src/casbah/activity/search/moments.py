@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-MS_PER_DAY = 86_400_000
+from casbah.activity.value import MS_PER_DAY
+
 _MS = 1_000
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY, "y": 365 * MS_PER_DAY}
 _RELATIVE = re.compile(r"-?([0-9]{1,9})([smhdwy])")

@@ -62,7 +62,6 @@ class OverlapError(ValueError):
 
     def __init__(self, overlaps: Sequence[Overlap]) -> None:
         super().__init__("; ".join(map(str, overlaps)))
-        self.overlaps = tuple(overlaps)
 
 
 class Networks:

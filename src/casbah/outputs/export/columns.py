@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from casbah.activity.fields import app_id, user_name
 from casbah.activity.record import Reading, first_string, identifier, integer, part
 from casbah.activity.text import sound
 from casbah.errors import MalformedBodyError, describe, nearest
@@ -61,15 +62,6 @@ def _texts(values: Sequence[Any]) -> list[str]:
     return [text for text in map(_text, values) if text is not None]
 
 
-def _user(r: Reading) -> str | None:
-    return first_string(r.user.get("userName"), part(r.record, "failedUserData").get("userName"), r.actor.get("name"))
-
-
-def _app(r: Reading) -> int | None:
-    own = integer(r.record.get("appId"))
-    return own if own is not None else integer(r.record.get("saasId"))
-
-
 def _sentence(r: Reading) -> str | None:
     return first_string(r.record.get("description"), r.main.get("prettyOperationName"), r.main.get("rawOperationName"))
 
@@ -103,9 +95,9 @@ COLUMNS = _index(
     Column("id",           ColumnType.TEXT,    lambda r: _text(r.record.get("_id")),             "The activity's `_id`"),
     Column("time",         ColumnType.MOMENT,  lambda r: integer(r.record.get("timestamp")),     "When it happened"),
     Column("stored",       ColumnType.MOMENT,  lambda r: integer(r.record.get("created")),       "When it was stored"),
-    Column("user",         ColumnType.TEXT,    lambda r: _text(_user(r)),                        "The user who did it, or tried to"),
+    Column("user",         ColumnType.TEXT,    lambda r: _text(user_name(r)),                        "The user who did it, or tried to"),
     Column("app",          ColumnType.TEXT,    lambda r: _text(r.record.get("appName")),         "The app's name"),
-    Column("app_id",       ColumnType.INTEGER, _app,                                             "The app's id, as in the filter `service`"),
+    Column("app_id",       ColumnType.INTEGER, app_id,                                             "The app's id, as in the filter `service`"),
     Column("instance_id",  ColumnType.INTEGER, lambda r: integer(r.record.get("instanceId")),    "The instance of the app, as in the filter `instance`"),
     Column("activity",     ColumnType.TEXT,    lambda r: _text(_sentence(r)),                    "A description of what happened"),
     Column("operation",    ColumnType.TEXT,    lambda r: _text(r.main.get("rawOperationName")),  "The app's name for the operation"),

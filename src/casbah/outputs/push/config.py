@@ -11,11 +11,11 @@ import msgspec
 
 from casbah.activity.query import where
 from casbah.activity.tenant import TenantId
+from casbah.activity.value import MS_PER_DAY
 from casbah.base import toml_file
 from casbah.errors import BadTenantError, OperatorError, RequestError
 
 _DAYS = re.compile(r"([0-9]{1,4})d")
-_DAY = 86_400_000
 _SCHEMES: Mapping[str, tuple[str, ...]] = {"webhook": ("https", "http"), "syslog": ("udp", "tcp", "tls")}
 _MAX_BATCH = 1_000
 _MAX_PORT = 65_535
@@ -52,7 +52,7 @@ class PushTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def backfill_ms(self) -> int:
         """The maximum age in ms of activities sent when the destination is first connected."""
         match = _DAYS.fullmatch(self.backfill)
-        return int(match.group(1)) * _DAY if match else 0
+        return int(match.group(1)) * MS_PER_DAY if match else 0
 
 
 def read(path: Path) -> dict[str, PushTarget]:
