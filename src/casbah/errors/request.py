@@ -47,9 +47,12 @@ Texts of 401, 403, 404, 405 and 429 are those MDCA's clients look for (docs/comp
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from casbah.errors.root import CasbahError
 from casbah.errors.wording import clip, describe, nearest
+
+_SCHEME: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Token"})
 
 
 class RequestError(CasbahError):
@@ -159,9 +162,7 @@ class NotFoundError(RequestError):
     """It does not exist, or the caller may not see it; the response does not say which."""
 
     status = 404
-
-    def __init__(self) -> None:
-        super().__init__("Not found.")
+    text = "Not found."
 
 
 class NoSuchEntityError(NotFoundError):
@@ -171,47 +172,31 @@ class NoSuchEntityError(NotFoundError):
 class NoSuchRangeError(NotFoundError):
     """No IP range of that id in the caller's tenant."""
 
-    def __init__(self, range_id: str) -> None:
-        super().__init__()
-        self.range_id = range_id
-
 
 class NotAuthenticatedError(RequestError):
     """The request has no credentials."""
 
     status = 401
-
-    def __init__(self) -> None:
-        super().__init__("Authentication credentials were not provided.")
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The scheme to answer with."""
-        return {"WWW-Authenticate": "Token"}
+    text = "Authentication credentials were not provided."
+    headers = _SCHEME
 
 
 class InvalidTokenError(RequestError):
     """The credentials are not, or no longer, valid. `reason` is for the log; the response does not have it."""
 
     status = 401
+    headers = _SCHEME
 
     def __init__(self, reason: str = "") -> None:
         super().__init__("Invalid token.")
         self.reason = reason
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The scheme to answer with."""
-        return {"WWW-Authenticate": "Token"}
 
 
 class ForeignPageError(RequestError):
     """A session cookie with a request from another site's page."""
 
     status = 403
-
-    def __init__(self) -> None:
-        super().__init__("sessions are accepted only from this server's own pages; send a token instead")
+    text = "sessions are accepted only from this server's own pages; send a token instead"
 
 
 class ForwardedHeaderError(RequestError):
@@ -225,9 +210,7 @@ class PermissionDeniedError(RequestError):
     """The token is valid, but its scopes do not cover the route."""
 
     status = 403
-
-    def __init__(self) -> None:
-        super().__init__("You do not have permission to perform this action.")
+    text = "You do not have permission to perform this action."
 
 
 class BadNameError(RequestError):
@@ -291,25 +274,21 @@ class NotServedError(RouteNotFoundError):
     """A path of a part of MDCA's API that Casbah does not have, such as files."""
 
     def __init__(self, part: str) -> None:
-        RequestError.__init__(self, f"This server does not provide {part}.")
+        super().__init__(f"This server does not provide {part}.")
 
 
 class NotMimickingError(RequestError):
     """The route needs a server that emulates another."""
 
     status = 404
-
-    def __init__(self) -> None:
-        super().__init__("this server does not emulate another; start it with `casbah serve --mimic mdca`")
+    text = "this server does not emulate another; start it with `casbah serve --mimic mdca`"
 
 
 class NoLogError(RequestError):
     """The server keeps no transparency log."""
 
     status = 404
-
-    def __init__(self) -> None:
-        super().__init__("this server keeps no transparency log; the setting CASBAH_LOG_NAME begins one")
+    text = "this server keeps no transparency log; the setting CASBAH_LOG_NAME begins one"
 
 
 class MethodNotAllowedError(RequestError):
@@ -319,12 +298,7 @@ class MethodNotAllowedError(RequestError):
 
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         super().__init__(f'Method "{method}" not allowed.')
-        self.allowed = tuple(allowed)
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The methods that the route takes."""
-        return {"Allow": ", ".join(self.allowed)}
+        self.headers = {"Allow": ", ".join(allowed)}
 
 
 class BodyTooLargeError(RequestError):
@@ -345,12 +319,7 @@ class UnsupportedEncodingError(RequestError):
         super().__init__(
             f"Content-Encoding {clip(encoding)} is not supported; send {accepted}, or an uncompressed body"
         )
-        self._accepted = accepted
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The supported encodings."""
-        return {"Accept-Encoding": self._accepted}
+        self.headers = {"Accept-Encoding": accepted}
 
 
 class ThrottledError(RequestError):
@@ -360,22 +329,14 @@ class ThrottledError(RequestError):
 
     def __init__(self, seconds: int, quota: Mapping[str, str] | None = None) -> None:
         super().__init__(f"Request was throttled. Expected available in {seconds} seconds.")
-        self.seconds = seconds
-        self.quota = dict(quota or {})
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to retry."""
-        return {"Retry-After": str(self.seconds), **self.quota}
+        self.headers = {"Retry-After": str(seconds), **(quota or {})}
 
 
 class NotOnClusterError(RequestError):
     """A snapshot was requested, but the activities are on a cluster."""
 
     status = 409
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the activities are on a cluster, which Casbah cannot snapshot; "
-            "use the cluster's own snapshots, or copy the activities with `casbah copy`"
-        )
+    text = (
+        "the activities are on a cluster, which Casbah cannot snapshot; "
+        "use the cluster's own snapshots, or copy the activities with `casbah copy`"
+    )

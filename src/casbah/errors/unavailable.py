@@ -15,7 +15,7 @@
 The answer says in Retry-After when to try again.
 """
 
-from collections.abc import Mapping
+from types import MappingProxyType
 
 from casbah.errors.root import CasbahError
 
@@ -24,41 +24,31 @@ class UnavailableError(CasbahError):
     """The request is valid, but the store cannot answer it now."""
 
     status = 503
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to retry."""
-        return {"Retry-After": "5"}
+    headers = MappingProxyType({"Retry-After": "5"})
 
 
 class StoreClosedError(UnavailableError):
     """The store is closing."""
 
-    def __init__(self) -> None:
-        super().__init__("the store is shutting down; try again")
+    text = "the store is shutting down; try again"
 
 
 class ShuttingDownError(UnavailableError):
     """The server is shutting down, and still answers so that a load balancer notices."""
 
-    def __init__(self) -> None:
-        super().__init__("this server is shutting down; retry, or use another server")
+    text = "this server is shutting down; retry, or use another server"
 
 
 class UnwritableError(UnavailableError):
     """The disk refuses a write; the log has the reason. No repair is needed once the disk has room again."""
 
-    def __init__(self) -> None:
-        super().__init__("the store cannot be written to now; try again")
+    text = "the store cannot be written to now; try again"
 
 
 class ReadOnlyError(UnavailableError):
     """The data directory is read-only, and the store was opened only for reading."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the store is read-only: its data directory cannot be written to, so nothing can be stored or changed"
-        )
+    text = "the store is read-only: its data directory cannot be written to, so nothing can be stored or changed"
 
 
 class ClusterUnreachableError(UnavailableError):
@@ -72,13 +62,8 @@ class ClusterUnreachableError(UnavailableError):
 class BusyError(UnavailableError):
     """The queue of waiting requests is full."""
 
-    def __init__(self) -> None:
-        super().__init__("too many requests are waiting to be answered; try again")
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to retry."""
-        return {"Retry-After": "1"}
+    text = "too many requests are waiting to be answered; try again"
+    headers = MappingProxyType({"Retry-After": "1"})
 
 
 class SearchTooLongError(UnavailableError):
@@ -101,14 +86,10 @@ class KeyValueStoreUnavailableError(UnavailableError):
 class IssuerUnavailableError(UnavailableError):
     """The issuer's keys, which verify JWTs, cannot be fetched."""
 
-    def __init__(self) -> None:
-        super().__init__("the keys of the token issuer cannot be fetched now; try again")
+    text = "the keys of the token issuer cannot be fetched now; try again"
 
 
 class LogStoppedError(UnavailableError):
     """Nothing is added to the transparency log, and so nothing deleted, until the conflict is resolved."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the transparency log is stopped, as a witness knows another history of it; `casbah doctor` on the server says more"
-        )
+    text = "the transparency log is stopped, as a witness knows another history of it; `casbah doctor` on the server says more"

@@ -63,8 +63,7 @@ Outcome = tuple[Inserted | None, BaseException | None]
 class WriterGoneError(UnavailableError):
     """The writer process has ended, and is being started again."""
 
-    def __init__(self) -> None:
-        super().__init__("the process that stores activities is starting again; try again")
+    text = "the process that stores activities is starting again; try again"
 
 
 def writer_url(target: bytes) -> httpcore.URL:

@@ -180,7 +180,7 @@ def tag_id(name: str) -> str:
 
 def _having(page: _RangePage, range_id: str) -> _RangePage:
     if not any(ip_range.id == range_id for ip_range in page.ranges):
-        raise NoSuchRangeError(range_id)
+        raise NoSuchRangeError
     return page
 
 
