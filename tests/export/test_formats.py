@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
@@ -182,6 +182,7 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
         st.fixed_dictionaries({"_id": TEXTS, "user": st.fixed_dictionaries({"userName": TEXTS}), "description": TEXTS})
     )
 )
+@example([{"_id": "", "user": {"userName": ""}, "description": '"='}])
 def test_texts_come_back_whatever_they_are(found: list[dict[str, Any]]) -> None:
     records = [jsontext.dump(each) for each in found]
     expected = [{"user": each["user"]["userName"] or None, "activity": each["description"] or None} for each in found]

@@ -189,11 +189,11 @@ def _line(record: bytes) -> bytes:
     return record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
-# What a spreadsheet would read as a formula is prefixed with an apostrophe (OWASP, CSV Injection): at the start of a cell, also
-# after blanks, and inside a cell after any separator that starts a cell or line in spreadsheets with separators other than commas.
-# Full-width, small, superscript and subscript forms count too: spreadsheets read them as the plain ones.
+# What a spreadsheet would read as a formula is prefixed with an apostrophe (OWASP, CSV Injection): at the start of a cell, also after
+# blanks and quotation marks, and inside a cell after any separator that starts a cell or line in spreadsheets with separators other
+# than commas. Full-width, small, superscript and subscript forms count too: spreadsheets read them as the plain ones.
 _SIGN = "[-=+@\uff1d\ufe66\u207c\u208c\uff0b\ufe62\u207a\u208a\uff0d\ufe63\uff20\ufe6b]"
-_FORMULA = re.compile(rf"[\t\r]|[\s\ufeff]*{_SIGN}")
+_FORMULA = re.compile(rf"[\t\r]|[\s\ufeff\"]*{_SIGN}")
 _INNER_FORMULA = re.compile(rf"([;|\t\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029][\s\ufeff\"]*)(?={_SIGN})")
 _INNER_SIGN = re.compile(rf"([;|][\s\"]*)({_SIGN})")
 
