@@ -1,8 +1,11 @@
-"""What the processes of a server share in memory. Each object is an argument of a process that this one starts."""
+"""What the processes of a server share in memory: this process and those that it forks later.
+
+The memory is anonymous. That of `multiprocessing` is in files of /dev/shm, which may be missing, full or not writable.
+"""
 
 import ctypes
+import mmap
 from collections.abc import Sequence
-from multiprocessing import get_context
 from typing import Any
 
 
@@ -10,7 +13,7 @@ class SharedFlag:
     """A `threading.Event` across processes: set once, for all of them."""
 
     def __init__(self) -> None:
-        self._value: Any = get_context("spawn").RawValue(ctypes.c_bool)
+        self._value: Any = _shared(ctypes.c_bool)
 
     def is_set(self) -> bool:
         """Whether it is set."""
@@ -25,7 +28,7 @@ class SharedCount:
     """How often something has happened. Only one thread of one process at a time may count."""
 
     def __init__(self) -> None:
-        self._value: Any = get_context("spawn").RawValue(ctypes.c_uint64)
+        self._value: Any = _shared(ctypes.c_uint64)
 
     @property
     def value(self) -> int:
@@ -41,7 +44,7 @@ class SharedNumbers:
     """A number for each of `count` processes. Each writes its own, and all may read them."""
 
     def __init__(self, count: int) -> None:
-        self._values: Any = get_context("spawn").RawArray(ctypes.c_double, count)
+        self._values: Any = _shared(ctypes.c_double * count)
 
     def __getitem__(self, place: int) -> float:
         return float(self._values[place])
@@ -52,3 +55,8 @@ class SharedNumbers:
     def all(self) -> Sequence[float]:
         """All numbers, by place."""
         return list(self._values)
+
+
+def _shared(kind: Any) -> Any:
+    """A value of that C type, zero at first."""
+    return kind.from_buffer(mmap.mmap(-1, ctypes.sizeof(kind)))

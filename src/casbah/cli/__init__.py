@@ -16,7 +16,6 @@ from casbah import __version__
 from casbah.cli.command_group import Commands
 from casbah.errors import CasbahError
 
-_SHARED_MEMORY = "; Casbah's processes share memory there: make it writable with `mount -o remount,mode=1777 /dev/shm`"
 COMPLETE = "_CASBAH_COMPLETE"
 """The variable in which a shell's script asks for completions (`casbah completion`)."""
 _GC_THRESHOLDS = (20_000, 50, 100)
@@ -79,9 +78,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        shared = str(error.filename).startswith("/dev/shm")  # noqa: S108  no file of ours is named here
-        _fail(f"{where}{_SHARED_MEMORY}" if shared else where)
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def _http_errors() -> tuple[type[Exception], ...]:
