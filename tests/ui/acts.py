@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -14,6 +16,7 @@ from making import record
 
 DAY = 86_400_000
 _MAX_TABS = 150
+_PATIENCE = 15.0
 
 
 def activity(name: str, **keys: Any) -> dict[str, Any]:
@@ -30,22 +33,40 @@ def at(filters: dict[str, Any], **more: str) -> str:
     return f"/?{'&'.join(asked)}"
 
 
+def address(page: Any) -> str:
+    """The address as the page itself knows it: what Playwright keeps is told of a change later."""
+    return str(page.evaluate("() => location.href"))
+
+
 def filters_of(page: Any) -> dict[str, Any]:
     """The filters that the address says."""
-    found: dict[str, Any] = json.loads(parse_qs(urlsplit(page.url).query).get("filters", ["{}"])[0])
+    found: dict[str, Any] = json.loads(parse_qs(urlsplit(address(page)).query).get("filters", ["{}"])[0])
     return found
 
 
+COUNTED = """(() => {
+  window.unanswered = 0;
+  for (const [place, name] of [[window, "fetch"], [Response.prototype, "text"]]) {
+    const whole = place[name];
+    place[name] = async function (...given) {
+      window.unanswered += 1;
+      try {
+        return await whole.apply(this, given);
+      } finally {
+        setTimeout(() => { window.unanswered -= 1; });
+      }
+    };
+  }
+})()"""
+"""Counts requests from when they begin until what awaits their answer has run: it is told of the answer before any timer."""
+
+
 def settled(page: Any) -> None:
-    """Wait until the table shows what is asked."""
-    page.locator(".log table:not([aria-busy]) tbody tr, .log .rest p").first.wait_for()
-    page.wait_for_function("() => !document.querySelector('.log table[aria-busy]')")
+    """Wait until all that the page asked is answered and drawn, so that nothing is replaced, and what is absent is not to come.
 
-
-def charted(page: Any) -> None:
-    """Wait until the chart and the top values are those of the rows, too: they come later, and take the place of what is clicked."""
-    settled(page)
-    page.wait_for_function("() => !document.querySelector('.histogram[aria-busy], .facets[aria-busy]')")
+    What a timer will ask is not waited for: suggestions some moments after the last key, and new activities.
+    """
+    page.wait_for_function("() => window.unanswered === 0")
 
 
 def total(page: Any) -> int:
@@ -87,11 +108,31 @@ def newest(house: Application) -> int:
 
 
 def shows(page: Any, wanted: int) -> None:
-    """Wait until the page shows that total."""
+    """Wait until the page is settled with that total."""
     page.wait_for_function(
-        "wanted => document.querySelector('h1.total')?.textContent.replaceAll(',', '').split(' ')[0] === wanted",
+        "wanted => document.querySelector('h1.total')?.textContent.replaceAll(',', '').split(' ')[0] === wanted"
+        " && window.unanswered === 0",
         arg=str(wanted),
     )
+
+
+def comes_to(read: Callable[[], Any], wanted: Any) -> None:
+    """Wait until something reads as wanted that no request of the page announces."""
+    until = time.monotonic() + _PATIENCE
+    while (found := read()) != wanted and time.monotonic() < until:
+        time.sleep(0.05)
+    assert found == wanted
+
+
+def resize(page: Any, width: int, height: int = 900) -> None:
+    """Give the window a size, and wait until the page has it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("width => innerWidth === width", arg=width)
+
+
+def at_rest(page: Any) -> None:
+    """Wait until nothing moves, such as the drawer, which slides in."""
+    page.evaluate("() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))")
 
 
 def unfold(page: Any) -> None:
@@ -105,6 +146,7 @@ def tab_to(page: Any, selector: str) -> None:
     """Go with the Tab key alone until what is meant has the focus."""
     target = page.locator(selector).first
     target.wait_for()
+    settled(page)  # An answer takes away what has the focus, and adds rows to tab through.
     for _ in range(_MAX_TABS):
         if target.evaluate("element => element === document.activeElement"):
             return

@@ -21,6 +21,7 @@ from casbah.activity.tenant import TenantId
 from casbah.compose import Application, wall_clock
 from casbah.demo.load import generated_activities, sample_activities
 from scenarios.server import serving
+from ui.acts import COUNTED
 
 MADE_UP = 3_000
 TENANT = TenantId("default")
@@ -59,6 +60,14 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *root])
         yield browser
         browser.close()
+
+
+def context_of(browser: Any, **given: Any) -> Any:
+    """A context of its own, whose pages count what they have asked and is not answered yet (`ui.acts.settled`)."""
+    context = browser.new_context(**given)
+    context.set_default_timeout(60_000)
+    context.add_init_script(COUNTED)
+    return context
 
 
 @dataclass
@@ -101,8 +110,7 @@ def pages_of(chromium: Any, url: str, house: Application) -> Iterator[Callable[.
     key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.name)
 
     def opener(path: str = "/?time=all", *, signed_in: bool = True, **given: Any) -> Any:
-        context = chromium.new_context(base_url=url, **{"viewport": WIDE, "timezone_id": "UTC", **given})
-        context.set_default_timeout(15_000)
+        context = context_of(chromium, base_url=url, **{"viewport": WIDE, "timezone_id": "UTC", **given})
         contexts.append(context)
         page = context.new_page()
         watched.watch(page)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from casbah.ui.site import VIEWS
-from ui.acts import at, charted, settled, unfold, violations
+from ui.acts import at, at_rest, settled, unfold, violations
 
 THEMES = ("light", "dark")
 
@@ -15,11 +15,8 @@ THEMES = ("light", "dark")
 @pytest.mark.parametrize("path", [*VIEWS, "/apps/11161", "/groups?q=by:user,ip+distinct:app"])
 def test_axe_finds_nothing(opened: Callable[..., Any], axe: str, path: str, theme: str) -> None:
     page = opened(path, color_scheme=theme, bypass_csp=True)
-    if path == "/":
-        charted(page)
-    else:
-        page.locator(".page h1").wait_for()
-        page.wait_for_load_state("networkidle")
+    page.locator("h1").wait_for()
+    settled(page)
     assert violations(page, axe) == []
 
 
@@ -31,12 +28,14 @@ def test_axe_finds_nothing_in_what_opens(opened: Callable[..., Any], axe: str, t
     settled(page)
     page.locator(".log tbody a.open").first.click()
     page.locator(".insight .counts").first.wait_for()
+    settled(page)
+    at_rest(page)
     assert violations(page, axe) == []
     page.keyboard.press("Escape")
     for button in ("More filters", "App", "View", "Queries"):
         page.get_by_role("button", name=button, exact=True).click()
         page.locator(".float").wait_for()
-        page.wait_for_load_state("networkidle")
+        settled(page)
         assert violations(page, axe) == [], button
         page.keyboard.press("Escape")
     page.locator(".range").click()
@@ -45,7 +44,7 @@ def test_axe_finds_nothing_in_what_opens(opened: Callable[..., Any], axe: str, t
     page.keyboard.press("Escape")
     for button in ("Save", "Export", "API"):
         page.get_by_role("button", name=button, exact=True).click()
-        page.locator(".modal").wait_for()
+        page.get_by_role("dialog").wait_for()
         assert violations(page, axe) == [], button
         page.keyboard.press("Escape")
 
@@ -67,11 +66,12 @@ SIZES = [
 @pytest.mark.parametrize("size", SIZES)
 def test_the_page_works_at_any_size(opened: Callable[..., Any], size: dict[str, int]) -> None:
     page = opened(viewport=size)
-    charted(page)
+    settled(page)
     wide = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     assert page.evaluate(wide)
     unfold(page)
     page.get_by_role("button", name="App", exact=True).click()
+    settled(page)
     box = page.locator(".float").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= size["width"]
@@ -81,6 +81,7 @@ def test_the_page_works_at_any_size(opened: Callable[..., Any], size: dict[str, 
     settled(page)
     page.locator(".log tbody a.open").first.click()
     page.locator(".drawer .sentence").wait_for()
+    at_rest(page)
     namespace = page.locator(".drawer").bounding_box()
     assert namespace["x"] >= 0
     assert page.evaluate(wide)

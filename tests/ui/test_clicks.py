@@ -19,7 +19,7 @@ from casbah.activity.sentence import plain, sentence
 from casbah.compose import Application, wall_clock
 from casbah.demo.load import generated_activities, story_activities
 from scenarios.server import serving
-from ui.acts import charted, expected, filters_of, ids, newest, settled, shows, total
+from ui.acts import expected, filters_of, ids, newest, settled, shows, total
 from ui.conftest import TENANT, pages_of
 
 NEWEST, ALL = 4_000, 20_000
@@ -63,8 +63,8 @@ class Analyst:
         self.click(self.page.get_by_label("Search", exact=True))
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
-        self.page.wait_for_function("() => location.search.includes('filters')")
-        charted(self.page)
+        settled(self.page)
+        assert filters_of(self.page)
 
     def top(self, title: str) -> list[str]:
         """What the top values of a filter are, each with its number."""
@@ -77,7 +77,7 @@ def analyst(chromium: Any, demo: tuple[str, Application], request: pytest.Fixtur
     """At the end the clicks are few, and as many as the document says of the question."""
     with pages_of(chromium, *demo) as opened:
         somebody = Analyst(opened("/"))
-        charted(somebody.page)
+        settled(somebody.page)
         yield somebody
     question = str(request.node.get_closest_marker("question").args[0])
     rows = [row.split("|") for row in PAGES.read_text().splitlines() if row.startswith(f"| {question} |")]
@@ -164,7 +164,6 @@ def test_everything_of_an_account_in_order(analyst: Analyst, house: Application)
     analyst.click("button", name="All", exact=True)
     settled(analyst.page)
     analyst.click(analyst.page.locator(".log thead button"))
-    analyst.page.wait_for_function("() => location.search.includes('direction=asc')")
     settled(analyst.page)
     wanted = {"user.username": {"eq": [user]}}
     shows(analyst.page, expected(house, wanted))

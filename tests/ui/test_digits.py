@@ -11,7 +11,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
-from ui.acts import activity, at, settled, total
+from ui.acts import activity, address, at, settled, total
 
 TENANT = TenantId("default")
 EXACT = "digits"
@@ -69,7 +69,7 @@ def exact(stocked: Any) -> None:
 
 def search_of(page: Any) -> str:
     """The text of the filters in the address."""
-    return parse_qs(urlsplit(page.url).query).get("filters", ["{}"])[0]
+    return parse_qs(urlsplit(address(page)).query).get("filters", ["{}"])[0]
 
 
 def asks(page: Any, wanted: str) -> None:
@@ -108,6 +108,7 @@ def test_the_reader_refuses_what_is_not_json(opened: Callable[..., Any], reader:
 def test_the_table_and_the_drawer_show_every_digit(opened: Callable[..., Any]) -> None:
     page = opened(at({"activity.id": {"eq": [EXACT]}}, open=EXACT))
     page.locator(".drawer .tree").wait_for()
+    settled(page)
     cells = page.locator(".log tbody td").all_inner_texts()
     assert APP in cells
     assert BIG in cells
@@ -118,7 +119,6 @@ def test_the_table_and_the_drawer_show_every_digit(opened: Callable[..., Any]) -
         (".objects", [OBJECT]),
         (".insight", [APP]),
     ):
-        page.locator(".drawer .insight .frequent").first.wait_for()
         text = "\n".join(page.locator(f".drawer {place}").all_inner_texts())
         assert [number for number in digits if number not in text] == [], place
     wanted = {f"appId: {APP}", f"id: {OBJECT}", f"big: {BIG}", f"ratio: {RATIO}", f"whole: {WHOLE}"}
@@ -216,12 +216,15 @@ def test_the_api_request_and_saved_queries_have_every_digit(opened: Callable[...
     page = opened(at(filters))
     assert total(page) == 1
     page.get_by_role("button", name="API", exact=True).click()
-    for shown in page.locator(".modal pre").all_inner_texts():
+    request = page.get_by_role("dialog").locator("pre")
+    request.first.wait_for()
+    assert request.count() == 2
+    for shown in request.all_inner_texts():
         assert APP in shown
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_label("Name").fill("Digits")
-    page.locator(".modal button.primary").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
     page.get_by_text("Saved “Digits”").wait_for()
     for name in ("Digits", f"Activities where User is digits@contoso.example, and App is {APP}"):
         page.goto("/")

@@ -11,7 +11,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
-from ui.acts import activity, expected
+from ui.acts import activity, expected, settled
 from ui.test_layout import everywhere
 
 TENANT = TenantId("default")
@@ -50,7 +50,7 @@ def history(stocked: Any) -> None:
 def page_of(opened: Callable[..., Any], kind: str, value: str | int, query: str = "") -> Any:
     page = opened(f"/{kind}/{quote(str(value), safe='')}{query}")
     page.locator(".page h1").wait_for()
-    page.wait_for_load_state("networkidle")
+    settled(page)
     return page
 
 
@@ -91,6 +91,7 @@ def test_what_is_new_is_told_from_what_was_there_before(opened: Callable[..., An
     page.get_by_role("link", name="30 days").click()
     page.wait_for_function("() => location.search === '?days=30'")
     page.get_by_role("cell", name="Germany").wait_for()
+    settled(page)
     assert rows(page, "Country") == [["Germany", "6", "6"], ["Peru", "1", "new"]][::-1]
 
 

@@ -11,7 +11,8 @@ import pytest
 from casbah.activity.tenant import TenantId
 from making import arrival
 from scenarios.server import serving
-from ui.acts import activity, at, charted, settled, total
+from ui.acts import activity, at, settled, total
+from ui.conftest import context_of
 
 TENANT = TenantId("default")
 API = "**/api/**"
@@ -43,9 +44,7 @@ def test_a_failed_query_says_so_and_leaves_no_earlier_numbers(
 ) -> None:
     page = opened()
     everything = total(page)
-    page.locator(".plot svg").wait_for()
     value = page.locator(".facet-value").first
-    value.wait_for()
     page.route(API, fails)
     value.click()
     alert = page.get_by_role("alert")
@@ -62,17 +61,15 @@ def test_a_failed_query_says_so_and_leaves_no_earlier_numbers(
     page.unroute(API)
     if again:
         retry.click()
-        page.locator(".facet-value").first.wait_for()
-        page.locator(".plot svg").wait_for()
         assert 0 < total(page) < everything
+        assert page.locator(".facet-value").count() > 0
+        assert page.locator(".plot svg").count() == 1
         assert page.get_by_role("alert").count() == 0
 
 
 def test_earlier_numbers_are_marked_as_such_while_a_query_runs(opened: Callable[..., Any]) -> None:
     page = opened()
     settled(page)
-    page.locator(".plot svg").wait_for()
-    page.locator(".facet-value").first.wait_for()
     page.route(API, lambda _: None)  # held until it is taken away
     page.locator(".facet-value").first.click()
     for part in ("h1.total", ".log table", ".histogram", ".facets"):
@@ -80,28 +77,27 @@ def test_earlier_numbers_are_marked_as_such_while_a_query_runs(opened: Callable[
         assert float(page.locator(part).evaluate("node => getComputedStyle(node).opacity")) < 1
     page.unroute(API)
     settled(page)
-    page.wait_for_function("() => !document.querySelector('main [aria-busy]')")
+    assert page.locator("main [aria-busy]").count() == 0
 
 
 def test_a_server_that_is_back_answers_again(chromium: Any, tmp_path: Path) -> None:
     """A real server, stopped, and started again on its port."""
-    context = chromium.new_context()
-    context.set_default_timeout(15_000)
+    context = context_of(chromium)
     page = context.new_page()
     with serving(tmp_path) as (url, house):
         house.services.store.tenant(TENANT).insert([arrival(activity("one")), arrival(activity("two", appId=1))])
         key, _ = house.services.tokens.create("analyst", tenant=TENANT.name)
         page.goto(f"{url}/#token={key}")
         page.get_by_role("button", name="Sign in", exact=True).click()
-        page.locator(".facet-value").first.wait_for()
+        page.locator("#who button").wait_for()
         assert total(page) == 2
     page.locator(".facet-value", has_text="Office 365").click()
     page.locator("h1.total", has_text="Cannot reach the server").wait_for()
     assert page.locator(".facet-value, .log tbody tr, .plot svg").count() == 0
     with serving(tmp_path, port=str(urlsplit(url).port)):
         page.get_by_role("button", name="Retry").click()
-        page.locator(".facet-value").first.wait_for()
         assert total(page) == 1
+        assert page.locator(".facet-value").count() > 0
     context.close()
 
 
@@ -117,7 +113,6 @@ def test_a_part_that_fails_is_emptied_and_tried_again(
 ) -> None:
     page = opened()
     settled(page)
-    page.locator(there).first.wait_for()
     page.route(path, refused)
     page.get_by_role("combobox", name="Search").fill("login")
     page.get_by_role("combobox", name="Search").press("Enter")
@@ -184,7 +179,7 @@ def test_a_page_that_cannot_begin_is_tried_again(opened: Callable[..., Any]) -> 
 
 def test_a_session_that_ended_asks_to_sign_in_again(opened: Callable[..., Any]) -> None:
     page = opened()
-    charted(page)
+    settled(page)
     page.route(API, answering(401, json.dumps({"detail": "Invalid token."})))
     page.locator(".facet-value").first.click()
     page.get_by_role("heading", name="Sign in").wait_for()

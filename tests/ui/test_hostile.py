@@ -58,6 +58,7 @@ def test_hostile_values_are_text(opened: Callable[..., Any]) -> None:
     for position in range(rows.count()):
         rows.nth(position).click()
         page.locator(".drawer .tree").wait_for()
+        settled(page)
     assert page.evaluate("() => window.harmed") is None
     assert page.locator("main script, main img, main svg[onload], main iframe").count() == 0
     for text in SCRIPTS:
@@ -69,6 +70,7 @@ def test_hostile_values_are_text(opened: Callable[..., Any]) -> None:
 def test_large_records_open_quickly(opened: Callable[..., Any], name: str) -> None:
     page = opened(at({"activity.id": {"eq": [name]}}, open=name))
     page.locator(".drawer .tree").wait_for()
+    settled(page)
     assert page.locator("*").count() < 5_000
     assert page.evaluate("() => document.body.innerText.length") < 200_000
 

@@ -1,5 +1,6 @@
 """The pictures of the documents: the story of the demo's data at a fixed time (docs/tutorial.md). `make images` writes them."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from casbah.compose import Application
 from casbah.demo.load import generated_activities, story_activities
 from casbah.demo.names import give_names
 from scenarios.server import serving
-from ui.acts import at, settled
+from ui.acts import at, at_rest, settled
 from ui.conftest import TENANT, pages_of
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -52,12 +53,10 @@ def opened(chromium: Any, demo: tuple[str, Application]) -> Iterator[Callable[..
 def complete(page: Any) -> None:
     """Wait until the page shows all of itself."""
     page.locator(".log, .page table").first.wait_for()
-    if page.locator(".log").count():
-        settled(page)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function(
-        "() => !document.querySelector('[aria-busy]') && !/Counting …|Loading …/.test(document.body.innerText)"
-    )
+    settled(page)
+    at_rest(page)
+    assert page.locator("[aria-busy]").count() == 0
+    assert not re.search("Counting …|Loading …", page.locator("body").inner_text())
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -10,7 +10,7 @@ from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from casbah.ui.site import VIEWS
 from making import arrival
-from ui.acts import activity, at, settled, unfold
+from ui.acts import activity, at, at_rest, resize, settled, unfold
 
 TENANT = TenantId("default")
 pytestmark = pytest.mark.usefixtures("lengthy")
@@ -72,7 +72,7 @@ BROKEN = """() => {
 
 def fits(page: Any) -> None:
     """Nothing on the page is too wide for its place."""
-    page.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")  # Such as the drawer's.
+    at_rest(page)
     assert "\n".join(page.evaluate(TOO_WIDE, ", ".join([*SCROLLING, *CUT]))) == ""
     assert "\n".join(page.evaluate(BROKEN)) == ""
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
@@ -109,11 +109,10 @@ def lengthy(stocked: Any) -> None:
 def test_the_log_and_what_it_opens(opened: Callable[..., Any]) -> None:
     page = opened(at({"service": {"eq": [APP]}, "user.username": {"neq": [WORD, AGENT]}}))
     settled(page)
-    page.locator(".facet-value").first.wait_for()
     everywhere(page)
     page.locator(".log tbody a.open").first.click()
     page.locator(".insight .frequent").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    settled(page)
     everywhere(page)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="View", exact=True).click()
@@ -128,11 +127,11 @@ def test_panels(opened: Callable[..., Any], button: str) -> None:
     page = opened(at({"user.username": {"eq": [USER, AGENT]}}))
     settled(page)
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
+        resize(page, width)
         unfold(page)
         page.get_by_role("button", name=button, exact=True).click()
         page.locator(".float").wait_for()
-        page.wait_for_load_state("networkidle")
+        settled(page)
         fits(page)
         page.keyboard.press("Escape")
 
@@ -146,8 +145,8 @@ def test_dialogs(opened: Callable[..., Any], button: str) -> None:
         with page.expect_download():
             page.locator(".modal .item", has_text="CSV").click()
     page.get_by_role("button", name=button, exact=True).click()
-    page.locator(".modal").wait_for()
-    page.wait_for_load_state("networkidle")
+    page.get_by_role("dialog").wait_for()
+    settled(page)
     everywhere(page)
 
 
@@ -161,14 +160,15 @@ def test_pages(opened: Callable[..., Any], path: str) -> None:
         page.get_by_label("Networks").fill("2001:db8:85a3:1:2:8a2e:370:7334/128")
         page.get_by_label("Tags").fill("Branch_office_" * 6)
         page.get_by_role("button", name="Save", exact=True).click()
+        page.locator(".toast", has_text="Saved").wait_for()
+    settled(page)
     if path in ("/sources", "/ranges", "/tokens"):
-        page.locator(".page table").first.wait_for()
-    page.wait_for_load_state("networkidle")
+        assert page.locator(".page table").count() > 0
     everywhere(page)
     for label in ("^Change", "^Delete", "^Revoke", "^New"):
         for act in page.get_by_role("button", name=re.compile(label)).all()[:1]:
             act.click()
-            page.locator(".modal").wait_for()
+            page.get_by_role("dialog").wait_for()
             everywhere(page)
             page.keyboard.press("Escape")
 
@@ -182,7 +182,7 @@ def test_the_sign_in_form(opened: Callable[..., Any]) -> None:
 def everywhere(page: Any) -> None:
     """What is shown fits at every width, folded and unfolded."""
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
+        resize(page, width)
         fits(page)
     if page.locator("dialog[open]").count() == 0 and page.locator(".unfold").is_visible():
         unfold(page)
@@ -193,7 +193,7 @@ def test_columns_fit_and_the_header_stays(opened: Callable[..., Any]) -> None:
     page = opened()
     settled(page)
     for width in (1440, 1024):
-        page.set_viewport_size({"width": width, "height": 900})
+        resize(page, width)
         for name in ("Date", "User", "App", "Activity", "IP address", "Country", "Device"):
             box = page.locator(".log th", has_text=name).first.bounding_box()
             assert box["width"] > 60, (width, name)
@@ -224,7 +224,7 @@ def test_the_drawer_is_beside_the_table_where_there_is_space(
     settled(page)
     page.locator(".log tbody a.open").first.click()
     page.locator(".drawer .sentence").wait_for()
-    page.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")
+    at_rest(page)
     table, drawer = page.locator(".scroll").first.bounding_box(), page.locator(".drawer").bounding_box()
     assert (table["x"] + table["width"] <= drawer["x"]) == beside
     assert drawer["x"] + drawer["width"] <= width
@@ -259,7 +259,7 @@ SMALL = """() => [...document.querySelectorAll("main button, main select, main i
 def test_borders_are_seen_and_targets_are_large(opened: Callable[..., Any], path: str, theme: str) -> None:
     page = opened(path, color_scheme=theme)
     page.get_by_role("heading", level=1).wait_for()
-    page.wait_for_load_state("networkidle")
+    settled(page)
     assert page.evaluate(BORDERS) == []
     assert page.evaluate(SMALL) == []
 

@@ -15,7 +15,7 @@ from casbah.activity.language import FILTERS
 from casbah.activity.tenant import TenantId
 from casbah.ingest.apps import CASBAH
 from making import arrival
-from ui.acts import activity, at, charted, chips, expected, filters_of, ids, settled, shows, total
+from ui.acts import activity, address, at, chips, expected, filters_of, ids, settled, shows, total
 
 TENANT = TenantId("default")
 DAY = 86_400_000
@@ -142,7 +142,7 @@ def test_a_link_reopened_is_the_same_view(opened: Callable[..., Any], stocked: A
     settled(page)
     page.locator(".log tbody a.open").nth(2).click()
     page.locator(".drawer h2").wait_for()
-    other = opened(page.url.removeprefix(stocked[0]))
+    other = opened(address(page).removeprefix(stocked[0]))
     other.locator(".drawer h2").wait_for()
     for each in (page, other):
         settled(each)
@@ -309,7 +309,7 @@ def test_who_is_not_signed_in_sees_the_form_and_nothing_else(opened: Callable[..
     page.get_by_role("button", name="Sign in").click()
     assert total(page) > 0
     assert "Tokens" not in page.locator("#nav").inner_text()
-    charted(page)
+    settled(page)
     stocked[1].services.tokens.revoke(token.id, governs=lambda _: True)
     page.locator(".facet-value").first.click()
     page.get_by_role("heading", name="Sign in").wait_for()
@@ -317,7 +317,7 @@ def test_who_is_not_signed_in_sees_the_form_and_nothing_else(opened: Callable[..
 
 def test_the_key_does_not_stay_in_the_address(opened: Callable[..., Any]) -> None:
     page = opened()
-    assert "token" not in page.url
+    assert "token" not in address(page)
     assert page.evaluate("() => document.cookie") == ""
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from casbah.activity.tenant import TenantId
 from making import arrival
-from ui.acts import activity, at, charted, chips, settled, shows
+from ui.acts import activity, at, chips, settled, shows
 
 TENANT = TenantId("default")
 USER, GROUP, APP = "u1f77@names.example", "0a1b2c3d4e5f60718293a4b5", 7_117
@@ -39,7 +39,7 @@ def test_a_user_is_named_on_their_page_and_called_so_everywhere(opened: Callable
     page.get_by_text("Known as Ann of Sales").wait_for()
     assert names_of(house) == {USER: "Ann of Sales"}
     page.goto(at({"service": {"eq": [APP]}, "user.username": {"eq": [USER]}}))
-    charted(page)
+    settled(page)
     assert "User is Ann of Sales" in chips(page)
     assert page.locator(".log td.of-user").all_inner_texts() == ["Ann of Sales"] * 2
     page.locator(".facet-value", has_text="Ann of Sales").wait_for()

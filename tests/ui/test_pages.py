@@ -44,6 +44,7 @@ def test_a_deletion_is_counted_and_confirmed(opened: Callable[..., Any], stocked
     typed = page.get_by_role("dialog").get_by_role("textbox")
     typed.fill("4")
     typed.press("Enter")
+    settled(page)
     assert page.get_by_role("dialog").is_visible()
     typed.fill("5")
     typed.press("Enter")
@@ -122,6 +123,7 @@ def test_exports_have_a_page(opened: Callable[..., Any]) -> None:
     page.goto("/exports")
     with page.expect_download():
         page.get_by_role("link", name=re.compile("^Download csv of")).first.click()
+    settled(page)
     rows = page.locator(".page tbody tr").count()
     page.get_by_role("button", name=re.compile("^Delete csv of")).first.click()
     page.wait_for_function("rows => document.querySelectorAll('.page tbody tr').length < rows", arg=rows)
@@ -138,6 +140,20 @@ def test_an_unknown_path_is_a_page(opened: Callable[..., Any], stocked: Any) -> 
     assert "Content-Security-Policy" in answer.headers
     assert httpx.get(f"{stocked[0]}/nothing").headers["content-type"] == "application/json"
     assert httpx.get(f"{stocked[0]}/api/v1/nothing", headers=accepts).status_code == 401
+
+
+def test_a_key_right_after_a_dialog_is_not_lost(opened: Callable[..., Any]) -> None:
+    """The dialog is gone, and the page has not been drawn since: the focus is still where it was in the dialog."""
+    page = opened()
+    settled(page)
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").wait_for()
+    at_once = """() => {
+      document.querySelector("dialog").close();
+      document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+      return document.activeElement.closest("tr")?.rowIndex;
+    }"""
+    assert page.evaluate(at_once) == 1
 
 
 def test_keys(opened: Callable[..., Any]) -> None:

@@ -55,6 +55,12 @@ export function filterBar() {
   const howTo = h("button", { class: "add", "aria-label": "How to search", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => popover(howTo, examples(), { label: "How to search" }) }, "?");
   const basic = withButton().filter((name) => name !== "date").map((name) => opener(name));
   const more = h("button", { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(more) }, "More filters");
+  const drawChips = () => {
+    const { filters } = here();
+    const groups = groupsOf(filters).map(({ group }) => group);
+    put(chips, drawn(filters, edited));
+    if (groups.some((group) => groupText(group) === null)) learnGroups(groups).then(drawChips);
+  };
   const draw = () => {
     const { filters, q } = here();
     if (q !== null) {
@@ -64,9 +70,7 @@ export function filterBar() {
     }
     const words = filters.text?.text;
     search.value = words === undefined ? "" : Array.isArray(words) ? words.join(" ") : String(words);
-    const groups = groupsOf(filters).map(({ group }) => group);
-    put(chips, drawn(filters, edited));
-    if (groups.some((group) => groupText(group) === null)) learnGroups(groups).then(draw);
+    drawChips();
   };
   const node = h(
     "section",

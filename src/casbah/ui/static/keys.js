@@ -24,7 +24,7 @@ export function showKeys() {
 export function logKeys({ step, period }) {
   const acts = { "/": () => document.querySelector(".bar [role=combobox]")?.focus(), t: period, j: () => step(1), k: () => step(-1), "?": showKeys };
   const pressed = (event) => {
-    const isTyped = event.target.closest?.("input, select, textarea, dialog, .float");
+    const isTyped = event.target.closest?.("input, select, textarea, dialog[open], .float");
     if (isTyped || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(acts, event.key)) return;
     event.preventDefault();
     acts[event.key]();
