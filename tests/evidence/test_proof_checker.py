@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -305,13 +304,3 @@ def test_the_command_exits_with_1_if_nothing_is_proven(files):
     result = CliRunner().invoke(app, ["check", *files, "--key", THEIRS.signer.verifier])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("casbah: not proven: the checkpoint of 'casbah.example.com/ours/00000001'")
-
-
-def test_a_check_takes_less_than_five_milliseconds():
-    proof, record = OURS.proof(4), OURS.logged[4].record
-    times = []
-    for _ in range(50):
-        start = time.perf_counter()
-        check(proof, record, KEYS, WITNESS_KEYS)
-        times.append(time.perf_counter() - start)
-    assert sorted(times)[25] < 0.005

@@ -68,7 +68,7 @@ def test_what_is_served_is_a_log_in_the_formats_of_c2sp(tmp_path):
         assert logs is not None
         logs.begin()
         with client_of(url, application.local_key) as client:
-            served, end = Served(client), time.monotonic() + 20
+            served, end = Served(client), time.monotonic() + 60
             while checked(served.checkpoint, served.verifier_keys).size < 600:
                 assert time.monotonic() < end
                 time.sleep(0.05)
@@ -277,7 +277,7 @@ def test_only_a_ready_export_of_the_caller_is_proven(tmp_path):
         application.services.store.tenant(TENANT).insert([arrival(record(1))])
         assert client.post(f"{LOG}/exports/{'0' * 16}").status_code == 404
         export = client.post("/api/ext/v1/exports", json={"format": "ndjson"}).json()["id"]
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while client.get(f"/api/ext/v1/exports/{export}").json()["state"] != "ready":
             assert time.monotonic() < end
             time.sleep(0.02)

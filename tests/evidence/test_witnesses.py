@@ -173,7 +173,7 @@ def test_a_slow_witness_delays_no_signature(tmp_path, one):
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, "it did not come to pass"
         time.sleep(0.02)

@@ -28,7 +28,7 @@ def acts(ask: Asker, **also: Any) -> list[dict[str, Any]]:
 
 def soon(ask: Asker, count: int) -> list[dict[str, Any]]:
     """The acts, once there are so many; reading them is an act as well, so there may be more."""
-    patience = time.monotonic() + 20
+    patience = time.monotonic() + 60
     while len(found := acts(ask)) < count and time.monotonic() < patience:
         time.sleep(0.1)
     return found

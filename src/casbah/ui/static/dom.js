@@ -75,7 +75,7 @@ let closeCurrent = null;
 /** Show a panel below an element until a click elsewhere or Escape, which returns the focus to the element. */
 export function popover(anchor, panel, { onclose = () => {}, label } = {}) {
   closePopover();
-  const box = h("div", { class: "float", role: "dialog", "aria-label": label }, panel);
+  const box = h("div", { class: "float", role: "dialog", "aria-label": label, tabindex: "-1" }, panel);
   document.body.append(box);
   anchor.setAttribute("aria-expanded", "true");
   const place = () => {
@@ -111,7 +111,7 @@ export function popover(anchor, panel, { onclose = () => {}, label } = {}) {
     onclose();
   };
   place();
-  (box.querySelector("[autofocus]") ?? box.querySelector("input, select, button, a"))?.focus();
+  (box.querySelector("[autofocus]") ?? box.querySelector("input, select, button, a") ?? box).focus();
   return box;
 }
 
