@@ -57,7 +57,7 @@ def complete(activity: Activity, number: int) -> Activity:
         "isImpersonated": number == 0,
         "isAdminOperation": number < 2,
         "takenActions": ["block"] if number == 1 else [],
-        "mainInfo": {"rawOperationName": activity["actionType"], "type": "basic", "eventObjects": [file]},
+        "mainInfo": activity["mainInfo"] | {"type": "basic", "eventObjects": [file]},
         "userAgent": {"deviceType": ("DESKTOP", "MOBILE", None)[number % 3], "tags": [f"agent{number}"]},
         "policies": [f"policy{number}"],
         "alertIds": [f"alert{number}"],

@@ -230,16 +230,27 @@ def test_a_client_that_could_not_work_is_not_made(kind, url, given, message):
     assert "secret" not in str(caught.value)
 
 
-def test_an_address_may_have_a_path_and_a_last_slash():
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        pytest.param(" https://contoso.com/log/ ", "/log", id="a path and a last slash"),
+        pytest.param("https://contoso.us3.portal.cloudappsecurity.com/api", "", id="what MDCA calls its API URL"),
+        pytest.param("https://contoso.com/log/api/", "/log", id="that, below a path"),
+        pytest.param("https://api", "", id="a host with this name"),
+        pytest.param("https://contoso.com/myapi", "/myapi", id="a path that ends like it"),
+    ],
+)
+def test_where_the_api_is(url, path):
     asked = []
 
     def answer(request):
         asked.append(str(request.url))
         return httpx.Response(200, json=ONE_PAGE)
 
-    with Casbah(" https://contoso.com/log/ ", token="x\n", http=httpx.MockTransport(answer)) as casbah:
+    with Casbah(url, token="x\n", http=httpx.MockTransport(answer)) as casbah:
         casbah.activities.list()
-    assert asked == ["https://contoso.com/log/api/v1/activities/"]
+    host = httpx.URL(url.strip()).host
+    assert asked == [f"https://{host}{path}/api/v1/activities/"]
 
 
 def test_the_environment_names_server_and_token(monkeypatch):

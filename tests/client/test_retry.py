@@ -1,7 +1,12 @@
 """Which requests are sent again, after how long, and what is raised in the end."""
 
+import asyncio
+import contextlib
 import logging
 import pickle
+import socket
+import ssl
+import threading
 import traceback
 from email.utils import formatdate
 
@@ -9,8 +14,10 @@ import httpx
 import pytest
 
 from casbah.client import (
+    AsyncCasbah,
     AuthenticationError,
     BadRequestError,
+    Casbah,
     ClientError,
     NotFoundError,
     PermissionDeniedError,
@@ -199,6 +206,43 @@ def test_what_is_raised_in_the_end(script, replies, error, status, message):
     assert caught.value.status == status
     assert str(caught.value).startswith(("POST /api/v1/activities/: ", "expected a page"))
     assert vars(pickle.loads(pickle.dumps(caught.value))) == vars(caught.value)  # noqa: S301  our own
+
+
+@pytest.fixture
+def untrusted(certificate):
+    """The URL of a server whose certificate nobody trusts, and the addresses that connected to it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    connected = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept():
+            with contextlib.suppress(OSError):  # The listener is closed.
+                while True:
+                    connection, address = listener.accept()
+                    connected.append(address)
+                    with connection, contextlib.suppress(OSError):
+                        context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", connected
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again(untrusted):
+    url, connected = untrusted
+
+    async def list_awaiting():
+        async with AsyncCasbah(url, token=TOKEN) as casbah:
+            await casbah.activities.list()
+
+    with Casbah(url, token=TOKEN) as casbah:
+        for use in (casbah.activities.list, lambda: asyncio.run(list_awaiting())):
+            with pytest.raises(UnreachableError, match=r"self.signed certificate .*; let this machine trust"):
+                use()
+    assert len(connected) == 2
 
 
 def test_a_throttle_says_for_how_long(script):

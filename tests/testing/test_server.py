@@ -57,6 +57,23 @@ def test_samples_are_what_the_documents_say():
     assert all(json.dumps(row, ensure_ascii=False).isascii() and row["location"]["countryCode"] for row in samples)
 
 
+@pytest.mark.casbah(seed=120)
+@pytest.mark.parametrize(
+    ("name", "value", "total"),
+    [
+        ("actionType", "FileDownloaded", 30),
+        ("activity.eventActionType", "EVENT_CATEGORY_LOGIN", 30),
+        ("user.username", "eva@contoso.com", 24),
+        ("service", 20893, 40),
+        ("location.country", "DE", 40),
+        ("ip.address", "192.0.2.0/24", 40),
+        ("entity", {"id": "ben@contoso.com"}, 24),
+    ],
+)
+def test_filters_find_sample_activities_by_the_documented_values(casbah_server, name, value, total):
+    assert ask(casbah_server, filters={name: {"eq": [value]}}).json()["total"] == total
+
+
 def test_two_servers_side_by_side_know_nothing_of_each_other():
     with serving() as one, serving() as two:
         one.fill(3)

@@ -75,10 +75,10 @@ def _seeded() -> str:
     values = {
         "user.userName": [f"{person}@contoso.com" for person in seed.PEOPLE],
         "appId, appName": [f"{number}, {name}" for number, name in seed.APPS],
-        "eventTypeValue": [category for category, _, _ in seed.ACTIONS],
+        "eventTypeName": [category for category, _, _ in seed.ACTIONS],
         "eventType": [str(number + 1) for number in range(len(seed.ACTIONS))],
-        "actionType": [action for _, action, _ in seed.ACTIONS],
-        "description": [f"{sentence}: user <userName>" for _, _, sentence in seed.ACTIONS],
+        "mainInfo.rawOperationName, mainInfo.prettyOperationName": [action for _, action, _ in seed.ACTIONS],
+        "description": [sentence.format(user="<userName>") for _, _, sentence in seed.ACTIONS],
         "entityData.0.displayName": [person.title() for person in seed.PEOPLE],
         "location.countryCode, device.countryCode": [country for country, _ in seed.PLACES],
     }
@@ -476,7 +476,7 @@ polling client receives as well.
 | `entityData.0.id` | `{{"id": <userName>, "saas": <appId>, "inst": 0}}` |
 | `_id`, `uid` | `<timestamp>_<i, 8 digits>` |
 
-So with `seed=1_200`, each user has 240 activities and each app 400. Every record has a user, an address and a country, and is ASCII. Add records that lack them, or have other spellings, with `add`.
+So with `seed=1_200`, each user has 240 activities, each app 400, and each operation 300. The filter `actionType` finds operations, and `activity.eventActionType` the values of `eventTypeName`. Every record has a user, an address and a country, and is ASCII. Add records that lack them, or have other spellings, with `add`.
 
 Without pytest: `import casbah.testing.server`, then `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
 """

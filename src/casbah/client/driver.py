@@ -18,7 +18,11 @@ Result = TypeVar("Result")
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NO_ANSWER = (httpx.TransportError, httpx.DecodingError)
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""OpenSSL's name of the error, as Python quotes it."""
+
 _FIRST_ERROR = 400
+_API = "/api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Awaiting:
 
 
 def checked(url: str) -> str:
-    """A server's address without trailing slashes. Raises UsageError."""
+    """A server's address without trailing slashes, and without the `/api` of MDCA's "API URL". Raises UsageError."""
     try:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, TypeError, AttributeError):
@@ -106,7 +110,8 @@ def checked(url: str) -> str:
         raise UsageError("url: it contains a user or password; remove them and pass token=")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise UsageError(f"url: expected an address such as https://casbah.contoso.com, got {url!r}")
-    return str(parsed).rstrip("/")
+    address = str(parsed).rstrip("/")
+    return address.removesuffix(_API) if parsed.path.rstrip("/").endswith(_API) else address
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call, header: str) -> httpx.Request:
@@ -132,7 +137,8 @@ def _broken(error: Exception, header: str) -> Broken:
     unsent = isinstance(error, _NEVER_SENT)
     what = "no connection to the server" if unsent else "no complete answer from the server"
     text = str(error).replace(_secret(header), "[token]")
-    return Broken(f"{what} ({type(error).__name__}{f': {text}' if text else ''})", unsent)
+    reason = f"{what} ({type(error).__name__}{f': {text}' if text else ''})"
+    return Broken(reason, unsent, untrusted=unsent and _UNTRUSTED in text)
 
 
 def _secret(header: str) -> str:

@@ -55,10 +55,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No answer, or not all of it. `unsent`: the request never reached the server."""
+    """No answer, or not all of it. `unsent`: the request never reached the server.
+
+    `untrusted`: this machine does not trust the server's certificate.
+    """
 
     reason: str
     unsent: bool
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,9 @@ _GARBLED = _Fault(
     ProtocolError, "try again; if it persists, something between client and server changes the answers", transient=True
 )
 _UNSENT = _Fault(UnreachableError, "check that the server runs, and its address", transient=True, refused=True)
+_UNTRUSTED = _Fault(
+    UnreachableError, "let this machine trust the server's certificate, such as with SSL_CERT_FILE", refused=True
+)
 _CUT = _Fault(UnreachableError, "try again, with smaller pages or a longer timeout", transient=True)
 _APPENDED = "the server may have stored it, so it was not sent again; check before you repeat it"
 
@@ -184,7 +191,7 @@ def _read(call: Call, reply: Reply, *, now: float) -> dict[str, Any] | _Failure:
     if reply is None:
         raise AssertionError("a call was answered with nothing")
     if isinstance(reply, Broken):
-        return _Failure(_UNSENT if reply.unsent else _CUT, reply.reason)
+        return _Failure(_UNTRUSTED if reply.untrusted else _UNSENT if reply.unsent else _CUT, reply.reason)
     if reply.status not in _OK:
         return _refused(reply, now=now)
     result = _json(reply)

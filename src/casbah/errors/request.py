@@ -84,11 +84,15 @@ class EmptyFilterError(RequestError):
     """No filter, or a condition that restricts nothing, on an irreversible request."""
 
 
+_FEW = 12
+
+
 class UnknownFilterError(RequestError):
-    """A filter that is not in the table."""
+    """A filter that is not in the table. The message has the nearest one, or all of them if they are few."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"unknown filter {clip(name)}{nearest(name, known)}")
+        all_of_them = f"; there are {', '.join(known)}" if len(known) <= _FEW else ""
+        super().__init__(f"unknown filter {clip(name)}{nearest(name, known) or all_of_them}")
 
 
 class UnsupportedOperatorError(RequestError):

@@ -17,8 +17,8 @@ from casbah.errors import UnanswerableFilterError, UnknownFilterError
 from casbah.http.request_schemas import PAGE_PARAMETERS, Parameter, Schema, choice, filters_schema, query_body
 
 _ENTITY = "entity"
-_UNANSWERABLE = ("type", "isAdmin", "isExternal", "status")
-"""Filters that MDCA documents, and that nothing in an activity answers."""
+_UNANSWERABLE = ("type", "isAdmin", "isExternal", "status", "score")
+"""Filters that MDCA documents (`score` in earlier editions), and that nothing in an activity answers."""
 
 
 def _filter(name: str, activity_filter: str, help_text: str, *, aliases: tuple[str, ...] = ()) -> Filter:

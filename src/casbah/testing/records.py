@@ -6,10 +6,10 @@ from typing import Any
 PEOPLE = ("ann", "ben", "chloe", "dan", "eva")
 APPS = ((11161, "Microsoft 365"), (20892, "Microsoft SharePoint Online"), (20893, "Microsoft Exchange Online"))
 ACTIONS = (
-    ("EVENT_CATEGORY_LOGIN", "UserLoggedIn", "Sign in"),
-    ("EVENT_CATEGORY_DOWNLOAD", "FileDownloaded", "Download file"),
-    ("EVENT_CATEGORY_SHARING_PERMISSIONS_CHANGE", "SharingSet", "Share file"),
-    ("EVENT_CATEGORY_DELETE", "FileDeleted", "Delete file"),
+    ("EVENT_CATEGORY_LOGIN", "UserLoggedIn", "Log on"),
+    ("EVENT_CATEGORY_DOWNLOAD", "FileDownloaded", "Download file: user {user}"),
+    ("EVENT_CATEGORY_SHARING_PERMISSIONS_CHANGE", "SharingSet", "Share file: user {user}"),
+    ("EVENT_CATEGORY_DELETE", "FileDeleted", "Delete file: user {user}"),
 )
 PLACES = (("NO", "192.0.2."), ("US", "198.51.100."), ("DE", "203.0.113."))  # RFC 5737: addresses for documentation
 
@@ -34,10 +34,10 @@ def _record(number: int, timestamp: int) -> dict[str, Any]:
         "timestamp": timestamp,
         "appId": app,
         "appName": name,
-        "eventTypeValue": category,
+        "eventTypeName": category,
         "eventType": number % len(ACTIONS) + 1,
-        "actionType": action,
-        "description": f"{sentence}: user {user}",
+        "mainInfo": {"rawOperationName": action, "prettyOperationName": action},
+        "description": sentence.format(user=user),
         "user": {"userName": user},
         "device": {"clientIP": f"{network}{number % 250 + 1}", "countryCode": country},
         "location": {"countryCode": country},
