@@ -66,7 +66,11 @@ def mimic() -> str:
         if row.evidence
     )
     return _MIMIC.format(
-        rows=rows, seeded=_seeded(), networks=_listed(f"{net}0/24" for _, net in seed.PLACES), casbah=CASBAH
+        rows=rows,
+        seeded=_seeded(),
+        sentences=_listed(sentence.format(user="<userName>") for _, _, sentence in seed.ACTIONS[1:]),
+        networks=_listed(f"{net}0/24" for _, net in seed.PLACES),
+        casbah=CASBAH,
     )
 
 
@@ -78,7 +82,6 @@ def _seeded() -> str:
         "eventTypeName": [category for category, _, _ in seed.ACTIONS],
         "eventType": [str(number + 1) for number in range(len(seed.ACTIONS))],
         "mainInfo.rawOperationName, mainInfo.prettyOperationName": [action for _, action, _ in seed.ACTIONS],
-        "description": [sentence.format(user="<userName>") for _, _, sentence in seed.ACTIONS],
         "entityData.0.displayName": [person.title() for person in seed.PEOPLE],
         "location.countryCode, device.countryCode": [country for country, _ in seed.PLACES],
     }
@@ -472,6 +475,7 @@ polling client receives as well.
 | Field | Values |
 |---|---|
 {seeded}
+| `description` | what MDCA writes for every sign-in, {sentences} |
 | `device.clientIP` | an address of the country's network: {networks}; the last number is *i* modulo 250, plus 1 |
 | `entityData.0.id` | `{{"id": <userName>, "saas": <appId>, "inst": 0}}` |
 | `_id`, `uid` | `<timestamp>_<i, 8 digits>` |
