@@ -58,12 +58,12 @@ WHOLE = [
     ),
     pytest.param(
         made("grant", *thing("role", "Reader"), account("Bob"), account("Eve")),
-        "Ann granted or changed rights or a membership (target Bob, Eve; role Reader) in Entra ID",
+        "Ann granted or changed permissions or a membership (target Bob, Eve; role Reader) in Entra ID",
         id="two accounts, of which one may be the owner",
     ),
     pytest.param(
         made("grant", *thing("role", "owner", "member"), account("Bob"), *thing("group", "Sales")),
-        "Ann granted or changed rights or a membership (target Bob; role owner, member; group Sales) in Entra ID",
+        "Ann granted or changed permissions or a membership (target Bob; role owner, member; group Sales) in Entra ID",
         id="two roles, of which one may be the old one",
     ),
     pytest.param(
@@ -73,7 +73,7 @@ WHOLE = [
     ),
     pytest.param(
         made("consent", *thing("permission", "Mail.Read"), *thing("application", "Graph", "Evil")),
-        "Ann let an application act with Mail.Read (application Graph, Evil) in Entra ID",
+        "Ann gave an application the permission Mail.Read (application Graph, Evil) in Entra ID",
         id="the application may be the one that is called",
     ),
     pytest.param(
@@ -101,6 +101,12 @@ WHOLE = [
         "Ann, on behalf of somebody else, signed in to Entra ID",
         id="impersonated",
     ),
+    pytest.param(
+        made("sign-in", *thing("application", "Mail"), device={"clientIP": "192.0.2.7"}),
+        "Ann signed in to Entra ID (application Mail) from 192.0.2.7",
+        id="a sign-in to an app by way of another",
+    ),
+    pytest.param(made("share", *FILE), "Ann shared plan.docx or changed its sharing in Entra ID", id="sharing"),
     pytest.param(made("alert", user=None), "An alert was raised in Entra ID", id="an alert of nobody"),
     pytest.param(
         {"verb": ["x"], "mainInfo": 3, "appId": 5},

@@ -75,15 +75,10 @@ def _act(done: str, tried: str) -> Wording:
     return _did((f"{done} {{content}}", f"{tried} {{content}}"), (f"{done} something", f"{tried} something"))
 
 
-def _same(text: str) -> tuple[str, str]:
-    """A clause that reads the same after "failed to"."""
-    return text, text
-
-
 # fmt: off
 WORDINGS: Mapping[str, Wording] = {
     "view":           _act("viewed", "view"),
-    "search":         _did(("searched content, mail or logs", "search content, mail or logs")),
+    "search":         _did(("ran a search", "run a search")),
     "download":       _act("downloaded", "download"),
     "export":         _did(("exported {content}", "export {content}"), ("exported data", "export data")),
     "upload":         _act("uploaded", "upload"),
@@ -95,35 +90,42 @@ WORDINGS: Mapping[str, Wording] = {
     "copy":           _act("copied", "copy"),
     "delete":         _act("deleted", "delete"),
     "restore":        _act("restored", "restore"),
-    "share":          _act("shared or changed the sharing of", "share or change the sharing of"),
+    "share":          _did(("shared {content} or changed its sharing", "share {content} or change its sharing"),
+                           ("shared something or changed its sharing", "share something or change its sharing")),
     "unshare":        _act("removed access to", "remove access to"),
     "grant":          _did(("granted {role} to {account}", "grant {role} to {account}"),
                            ("granted {permission} to {account}", "grant {permission} to {account}"),
-                           ("granted or changed rights or a membership", "grant or change rights or a membership")),
+                           ("granted or changed permissions or a membership",
+                            "grant or change permissions or a membership")),
     "revoke":         _did(("revoked {role} from {account}", "revoke {role} from {account}"),
                            ("revoked {permission} from {account}", "revoke {permission} from {account}"),
-                           ("revoked rights, a session or a token", "revoke rights, a session or a token")),
-    "consent":        _did(_same("let an application act with {permission}"), _same("let an application act for users")),
+                           ("revoked permissions, a membership, a session or a token",
+                            "revoke permissions, a membership, a session or a token")),
+    "consent":        _did(("gave an application the permission {permission}",
+                            "give an application the permission {permission}"),
+                           ("gave an application access", "give an application access")),
     "sign-in":        _did(("signed in", "sign in"), before_app="to"),
     "sign-in-failed": Wording(whole=("A sign-in as {actor} failed", "A sign-in failed")),
     "sign-out":       _did(("signed out", "sign out")),
-    "mfa":            _did(("set up, used or was asked for a second factor", "set up or use a second factor")),
+    "mfa":            _did(("used, changed or was asked for multi-factor authentication",
+                            "use or change multi-factor authentication")),
     "password":       _did(("changed or reset the password of {account}", "change or reset the password of {account}"),
                            ("changed or reset a password", "change or reset a password")),
     "credential":     _did(("issued a credential or assumed a role", "issue a credential or assume a role")),
-    "configure":      _did(("changed a setting or a configuration", "change a setting or a configuration")),
+    "configure":      _did(("changed a setting", "change a setting")),
     "enable":         _did(("enabled, started or unlocked something", "enable, start or unlock something")),
     "disable":        _did(("disabled, stopped, locked or archived something", "disable, stop, lock or archive something")),
-    "mailbox-rule":   _did(("made or changed the mail rule {rule}", "make or change the mail rule {rule}"),
-                           ("made or changed a rule on mail", "make or change a rule on mail")),
+    "mailbox-rule":   _did(("created or changed the mail rule {rule}", "create or change the mail rule {rule}"),
+                           ("created or changed a mail rule", "create or change a mail rule")),
     "send":           _act("sent or posted", "send or post"),
     "join":           _did(("joined or left a call or a meeting", "join or leave a call or a meeting")),
     "run":            _did(("ran something", "run something")),
-    "encrypt":        _did(("used a key to encrypt, decrypt, sign or check", "use a key to encrypt, decrypt, sign or check")),
+    "encrypt":        _did(("used an encryption or signing key", "use an encryption or signing key")),
     "approve":        _act("approved, accepted or signed", "approve, accept or sign"),
     "deny":           _act("declined, rejected or blocked", "decline, reject or block"),
-    "check":          _did(("checked a policy, a right or a requirement", "check a policy, a right or a requirement")),
-    "alert":          Wording(whole=("An alert names {actor}", "An alert was raised")),
+    "check":          _did(("checked a policy, a permission or a requirement",
+                            "check a policy, a permission or a requirement")),
+    "alert":          Wording(whole=("An alert was raised about {actor}", "An alert was raised")),
 }
 # fmt: on
 
@@ -144,8 +146,9 @@ def sentence(record: Mapping[str, Any]) -> list[Piece]:
         behalf = ", on behalf of somebody else, " if record.get("isImpersonated") is True else " "
         subject = [actor or Piece("Somebody"), Piece(behalf)]
     mentioned = {name.text for slot in (ACTOR, *_SLOT.findall(text)) for name in slots[slot]}
-    where = _where(reading, wording.before_app)
-    return [*subject, *_filled(text, slots), *_brackets(names, mentioned), *where, *_notes(reading)]
+    app, others = _app(reading, wording.before_app), _brackets(names, mentioned)
+    where = (*app, *others) if wording.before_app == "to" else (*others, *app)
+    return [*subject, *_filled(text, slots), *where, *_origin(reading), *_notes(reading)]
 
 
 def plain(pieces: Sequence[Piece]) -> str:
@@ -244,8 +247,7 @@ def _brackets(names: Mapping[str, Sequence[Piece]], mentioned: Collection[str]) 
         yield Piece(")")
 
 
-def _where(reading: Reading, before_app: str) -> Iterator[Piece]:
-    """The app, the address and the place."""
+def _app(reading: Reading, before_app: str) -> Iterator[Piece]:
     record = reading.record
     app = identifier(record.get("appId"))
     name = first_string(record.get("appName")) or app
@@ -254,6 +256,10 @@ def _where(reading: Reading, before_app: str) -> Iterator[Piece]:
             Piece(f" {before_app} "),
             _name(APP, name, "service" if app else "", record.get("appId") if app else None),
         )
+
+
+def _origin(reading: Reading) -> Iterator[Piece]:
+    """The address and the place."""
     address, city = string(reading.device.get("clientIP")), string(reading.location.get("city"))
     country = first_string(reading.location.get("countryCode"), reading.device.get("countryCode"))
     place = [_name(CITY, city)] if city else []

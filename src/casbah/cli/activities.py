@@ -1,6 +1,7 @@
 """casbah list | show | feedback."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -236,12 +237,22 @@ _COLUMNS = (
     _Column("time (UTC)", lambda r: _moment(r.get("timestamp")), minimum=19),
     _Column("user",       lambda r: _in(r, "user", "userName") or _in(r, "failedUserData", "userName"), share=3),
     _Column("app",        lambda r: r.get("appName") or r.get("appId"), 110, share=2),
-    _Column("activity",   lambda r: r.get("description") or _in(r, "mainInfo", "rawOperationName"), share=4),
+    _Column("activity",   lambda r: _spoken(r.get("description")) or _in(r, "mainInfo", "rawOperationName"), share=4),
     _Column("address",    lambda r: _in(r, "device", "clientIP"), minimum=15),
     _Column("country",    lambda r: _in(r, "location", "countryCode") or _in(r, "device", "countryCode"), 90, minimum=7),
     _Column("id",         lambda r: r.get("_id"), 140, share=4),
 )
 # fmt: on
+
+
+_LOG_ON = re.compile(r"^(failed )?log on\b", re.IGNORECASE)
+
+
+def _spoken(description: Any) -> Any:
+    """A description, with MDCA's words for a sign-in, which stay in records, shown as ours."""
+    if not isinstance(description, str):
+        return description
+    return _LOG_ON.sub(lambda match: "Failed sign-in" if match[1] else "Sign-in", description)
 
 
 def _in(record: dict[str, Any], outer: str, inner: str) -> Any:

@@ -14,7 +14,10 @@ export const short = (value) => cut(text(value), LONGEST);
 export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
 export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
-export const sentenceOf = (r) => text(r.description) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
+/** MDCA's words for a sign-in, which stay in records, are shown as ours. */
+const spoken = (words) => words.replace(/^(failed )?log on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"));
+
+export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
 export const addressOf = (r) => r.device?.clientIP ?? "";
 export const countryOf = (r) => r.location?.countryCode ?? r.device?.countryCode ?? "";
 export const objectsOf = (r) => (Array.isArray(r.mainInfo?.eventObjects) ? r.mainInfo.eventObjects : []);
