@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from casbah import compose, settings
+from casbah.activity.tenant import TenantId
 from command_line import app
 
 DAY = 86_400_000
@@ -42,6 +44,30 @@ def test_the_most_frequent_values() -> None:
     assert "\u202e" not in shown
     answer = json.loads(told("top", "service", "--filter", "service neq 11161", "--json"))
     assert answer == {"facets": [{"filter": "service", "values": [{"value": 10980, "total": 10}]}], "total": 10}
+
+
+def test_names_that_people_have_given_are_shown(store: Path) -> None:
+    with compose.build(settings.read({}, store=str(store / "store"))) as house:
+        for filter_name, value in (("user.username", "User-1\u202e@contoso.com"), ("ip.address", "192.0.2.7")):
+            house.services.names.give(filter_name, value, f"Ours {filter_name}", TenantId("default"))
+    (store / "more.ndjson").write_text(
+        json.dumps(
+            {
+                **RECORDS[1],
+                "_id": "b",
+                "device": {"clientIP": "192.0.2.7"},
+                "description": "Failed log on (Failure message: x)",
+            }
+        )
+    )
+    told("ingest", str(store / "more.ndjson"))
+    shown = told("top", "user.username")
+    assert "Ours user.username (user-1" in shown
+    listed = told("list", "ip:192.0.2.7")
+    assert "Ours ip.address (192.0.2.7)" in listed
+    assert "Ours user.username" in told("list", "by:user")
+    assert "Failed sign-in" in listed
+    assert "Failed log on" in told("list", "ip:192.0.2.7", "--ndjson")
 
 
 def test_the_histogram_shows_every_span() -> None:

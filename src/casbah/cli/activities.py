@@ -23,6 +23,7 @@ from casbah.cli.connection import Api, connected
 from casbah.cli.counts import show_groups
 from casbah.cli.printable import cell, plain
 from casbah.cli.table import listing
+from casbah.cli.value_names import Names, named, names_of
 
 _PATH = "/api/v1/activities"
 _SEARCH = "/api/ext/v1/search"
@@ -94,7 +95,7 @@ def list_activities(  # noqa: PLR0913  one parameter per option
         elif ndjson:
             _write_lines(_pages(api, body)[0])
         else:
-            _show_table(*_pages(api, body), skip=skip)
+            _show_table(*_pages(api, body), names_of(api), skip=skip)
 
 
 def show(
@@ -204,41 +205,49 @@ def _write_lines(records: Iterator[bytes] | list[bytes]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _show_table(records: list[bytes], total: int, *, skip: int) -> None:
+def _show_table(records: list[bytes], total: int, names: Names, *, skip: int) -> None:
     out = Console()
-    out.print(table_of(map(json.loads, records), width=out.width))
+    out.print(table_of(map(json.loads, records), width=out.width, names=names))
     sys.stderr.write(f"casbah: {skip + 1 if records else 0:,} to {skip + len(records):,} of {total:,}\n")
 
 
-def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
+def table_of(records: Iterable[dict[str, Any]], *, width: int, names: Names | None = None) -> Table:
     """A table with one line per activity. A narrow terminal gets only the most important columns."""
     shown = [column for column in _COLUMNS if column.from_width <= width]
     table = listing(expand=True)
     for column in shown:
         table.add_column(column.title, no_wrap=True, overflow="ellipsis", ratio=column.share, min_width=column.minimum)
     for record in records:
-        table.add_row(*(cell(column.value(record) or "") for column in shown))
+        table.add_row(*(cell(column.text(record, names or {})) for column in shown))
     return table
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column of the table: the terminal width from which it is shown, and its share of the remaining width."""
+    """One column of the table: the terminal width from which it is shown, its share of the remaining width, and the filter that
+    finds its values.
+    """
 
     title: str
     value: Callable[[dict[str, Any]], Any]
     from_width: int = 0
     share: int | None = None
     minimum: int | None = None
+    filter: str = ""
+
+    def text(self, record: dict[str, Any], names: Names) -> Any:
+        value = self.value(record) or ""
+        return named(value, self.filter, names) if self.filter and isinstance(value, str) else value
 
 
 # fmt: off
 _COLUMNS = (
     _Column("time (UTC)", lambda r: _moment(r.get("timestamp")), minimum=19),
-    _Column("user",       lambda r: _in(r, "user", "userName") or _in(r, "failedUserData", "userName"), share=3),
+    _Column("user",       lambda r: _in(r, "user", "userName") or _in(r, "failedUserData", "userName"), share=3,
+            filter="user.username"),
     _Column("app",        lambda r: r.get("appName") or r.get("appId"), 110, share=2),
     _Column("activity",   lambda r: _spoken(r.get("description")) or _in(r, "mainInfo", "rawOperationName"), share=4),
-    _Column("address",    lambda r: _in(r, "device", "clientIP"), minimum=15),
+    _Column("address",    lambda r: _in(r, "device", "clientIP"), minimum=15, filter="ip.address"),
     _Column("country",    lambda r: _in(r, "location", "countryCode") or _in(r, "device", "countryCode"), 90, minimum=7),
     _Column("id",         lambda r: r.get("_id"), 140, share=4),
 )

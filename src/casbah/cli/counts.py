@@ -1,6 +1,5 @@
 """casbah top | histogram, and groups of casbah list."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,12 +16,9 @@ from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
 from casbah.cli.table import listing, show
-
-Names = Mapping[tuple[str, str | int], str]
-"""Names of values, by filter and value."""
+from casbah.cli.value_names import Names, named, names_of
 
 _EXTENSION = "/api/ext/v1"
-_CHOICES = f"{_EXTENSION}/choices"
 _DAY, _MINUTE = 86_400_000, 60_000
 _MIN_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -57,7 +53,7 @@ def top(  # noqa: PLR0913  one parameter per option
     }
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/facets", json=body)
-        shown = {} if as_json else _names(api)
+        shown = {} if as_json else names_of(api)
     if as_json:
         typer.echo(answer.content)
         return
@@ -95,7 +91,7 @@ def histogram(  # noqa: PLR0913  one parameter per option
     }
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/histogram", json=body)
-        shown = {} if as_json or by is None else _names(api)
+        shown = {} if as_json or by is None else names_of(api)
     if as_json:
         typer.echo(answer.content)
         return
@@ -112,7 +108,7 @@ def show_groups(api: Api, body: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(answer.content)
         return
-    result, names, out = answer.json(), _names(api), Console()
+    result, names, out = answer.json(), names_of(api), Console()
     if result["groups"]:
         show(_groups_table(result, names, width=out.width), least=("over time", "first (UTC)", "last (UTC)", "before"))
     if result.get("stopped"):
@@ -122,17 +118,6 @@ def show_groups(api: Api, body: Mapping[str, Any], *, as_json: bool) -> None:
         before = f"{result['previous']['total']:,} in the period before"
         shown += f", {before}; {result['newCount']:,} groups are new, {result['stoppedCount']:,} stopped"
     sys.stderr.write(f"{shown}\n")
-
-
-def _names(api: Api) -> Names:
-    """The names of values that have some, such as those of apps."""
-    filters = api.ask("GET", _CHOICES).json()["data"]
-    return {
-        (row["filter"], value["value"]): value["name"]
-        for row in filters
-        for value in row["values"]
-        if isinstance(value["value"], str | int)
-    }
 
 
 def _groups_table(result: dict[str, Any], names: Names, *, width: int) -> Table:
@@ -175,7 +160,7 @@ def _stopped_table(result: dict[str, Any], names: Names) -> Table:
 
 
 def _cells(filters: Sequence[str], values: Sequence[Any], names: Names) -> list[Text]:
-    return [cell(_text(value, name, names)) for name, value in zip(filters, values, strict=True)]
+    return [cell(named(value, name, names)) for name, value in zip(filters, values, strict=True)]
 
 
 def _sparkline(spans: Sequence[Mapping[str, int]], layout: Mapping[str, int]) -> str:
@@ -196,7 +181,7 @@ def _top_table(facet: dict[str, Any], total: int, names: Names, *, width: int) -
     maximum = max((value["total"] for value in facet["values"]), default=1)
     for value in facet["values"]:
         table.add_row(
-            cell(_text(value["value"], facet["filter"], names)),
+            cell(named(value["value"], facet["filter"], names)),
             f"{value['total']:,}",
             f"{value['total'] / max(total, 1):.1%}",
             _bar(value["total"] / maximum, width // 5),
@@ -216,7 +201,7 @@ def _histogram_table(result: dict[str, Any], names: Names, *, width: int) -> Tab
     table.add_column("activities", justify="right")
     table.add_column("")
     for row in series:
-        title = cell(_text(row["value"], result.get("by", ""), names))
+        title = cell(named(row["value"], result.get("by", ""), names))
         table.add_column(title, justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
     room = max(_MIN_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
     totals = {span["start"]: span["total"] for span in result["spans"]}
@@ -230,13 +215,6 @@ def _histogram_table(result: dict[str, Any], names: Names, *, width: int) -> Tab
             *(f"{column[start]:,}" if start in column else "" for column in columns),
         )
     return table
-
-
-def _text(value: Any, name: str, names: Names) -> str:
-    """A value of a filter as text, with its name if it has one; entities are objects."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    named = names.get((name, value)) if isinstance(value, str | int) else None
-    return text if named is None or named.casefold() == text.casefold() else f"{named} ({text})"
 
 
 def _bar(share: float, width: int) -> str:
