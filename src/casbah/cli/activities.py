@@ -254,7 +254,7 @@ _COLUMNS = (
 # fmt: on
 
 
-_LOG_ON = re.compile(r"^(failed )?log on\b", re.IGNORECASE)
+_LOG_ON = re.compile(r"^(failed )?log\s+on\b", re.IGNORECASE)
 
 
 def _spoken(description: Any) -> Any:

@@ -15,7 +15,7 @@ export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r
 export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
 /** MDCA's words for a sign-in, which stay in records, are shown as ours. */
-const spoken = (words) => words.replace(/^(failed )?log on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"));
+const spoken = (words) => words.replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"));
 
 export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
 export const addressOf = (r) => r.device?.clientIP ?? "";
