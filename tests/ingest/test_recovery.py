@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from casbah.base import jsontext
 from casbah.base.jsontext import grammar
-from casbah.ingest import csv_events, cursor, decompress, json_events, line_reader, recovery, wrapping
+from casbah.ingest import csv_events, cursor, decompress, event_lists, json_events, line_reader, recovery
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.formats import ReadContext, events
 from casbah.ingest.line_reader import LineReader
@@ -288,7 +288,7 @@ def test_the_cost_is_linear(unit, before, after, monkeypatch):
     monkeypatch.setattr(cursor, "min_indent", counted_indent)
     monkeypatch.setattr(cursor, "next_line", counted_line)
     monkeypatch.setattr(cursor, "has_keys_at", counted_keys)
-    for module in (json_events, recovery, wrapping):
+    for module in (json_events, recovery, event_lists):
         monkeypatch.setattr(module, "scan", counted(grammar.scan))
     monkeypatch.setattr(line_reader, "_AHEAD", 10_000)
     text = (before + unit * (40_000 // len(unit)) + after).encode()
@@ -324,7 +324,7 @@ def test_wrappers_in_wrappers_with_garbage_cost_no_look_for_each_of_them(monkeyp
         visited += found.at - at
         return found
 
-    for module in (json_events, recovery, wrapping):
+    for module in (json_events, recovery, event_lists):
         monkeypatch.setattr(module, "scan", counting)
     monkeypatch.setattr(line_reader, "_AHEAD", 10_000)
     text = '{"Records":[x\n,' * 300 + json.dumps({"_id": "a", "text": "y" * 50_000}) + "]}" * 300

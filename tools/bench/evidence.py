@@ -21,7 +21,7 @@ from casbah.activity.tenant import TenantId
 from casbah.evidence.keys import signing_keys
 from casbah.evidence.logs import log_folder
 from casbah.evidence.tenant_log import Signer, TenantLog
-from casbah.ingest.stored import new_activity_of
+from casbah.ingest.stored_record import new_activity_of
 from casbah.proof_checker import check
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.integrity.verification import verify

@@ -24,7 +24,7 @@ from casbah.ingest.apps import CASBAH
 from casbah.ingest.contract import Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.read_ahead import Piece
-from casbah.ingest.stored import source_id
+from casbah.ingest.stored_record import source_id
 from casbah.operations.comparison import MS_PER_HOUR, Comparison, Seen
 from casbah.settings import Settings
 

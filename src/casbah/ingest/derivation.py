@@ -12,7 +12,7 @@ from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
 from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import DERIVED
 from casbah.ingest.mapping.paths import fold
-from casbah.ingest.stored import source_id
+from casbah.ingest.stored_record import source_id
 
 _COUNT = re.compile(r"(?:-\d+)?", re.ASCII)
 

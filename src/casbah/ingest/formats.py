@@ -7,9 +7,9 @@ from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.csv_events import rows
 from casbah.ingest.csv_header import is_before_header, known_header, unknown_header
 from casbah.ingest.cursor import MAX_KEPT
+from casbah.ingest.event_lists import ReadContext, is_wrapper, parsed_value
 from casbah.ingest.json_events import NO_JSON, JsonEventReader
 from casbah.ingest.line_reader import LineReader
-from casbah.ingest.wrapping import ReadContext, is_wrapper, parsed_value
 
 __all__ = ["ReadContext", "events", "events_inside"]
 

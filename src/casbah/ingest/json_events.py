@@ -13,9 +13,7 @@ from casbah.base.jsontext.grammar import SCALAR, STRING, Scan, State, blank, row
 from casbah.ingest import cef
 from casbah.ingest.contract import Event, Refusal, why_no_event
 from casbah.ingest.cursor import MAX_KEPT, Cursor
-from casbah.ingest.line_reader import TOO_LONG, LineReader
-from casbah.ingest.recovery import Runs, next_event
-from casbah.ingest.wrapping import (
+from casbah.ingest.event_lists import (
     ReadContext,
     is_wrapper,
     list_in,
@@ -25,6 +23,8 @@ from casbah.ingest.wrapping import (
     parsed_object,
     why_no_object,
 )
+from casbah.ingest.line_reader import TOO_LONG, LineReader
+from casbah.ingest.recovery import Runs, next_event
 
 NO_JSON = "not JSON: no object or list begins here"
 _NOT_CLOSED = "not JSON: the list is not closed"

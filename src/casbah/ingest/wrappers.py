@@ -2,8 +2,8 @@
 
 A row says how to recognise a wrapper, where its events are, and how they are written. An object that a connector
 recognises is no wrapper, except where the row says otherwise. What a wrapper says about its events is dropped, so that an
-event becomes the same record whatever it came in. `wrapping` finds the lists of saved answers in text; a row here with a list
-of events at the top adds its key to those.
+event becomes the same record whatever it came in. `event_lists` finds the lists of saved answers in text; a row here with a
+list of events at the top adds its key to those.
 """
 
 import base64

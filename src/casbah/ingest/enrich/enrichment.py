@@ -23,7 +23,7 @@ from casbah.ingest.enrich import agents
 from casbah.ingest.enrich.networks import CATEGORIES, IpRange, IpRanges, Networks
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places, agreeing
-from casbah.ingest.stored import new_activity_of
+from casbah.ingest.stored_record import new_activity_of
 from casbah.ingest.verbs import VERBS, VerbOf
 
 NOTES = "enrichment"

@@ -17,7 +17,7 @@ from casbah.activity.tenant import TenantId
 from casbah.base import jsontext
 from casbah.base.key_value import KeyValueStore
 from casbah.errors import ActivityNotFoundError
-from casbah.ingest.stored import new_activity_of
+from casbah.ingest.stored_record import new_activity_of
 from casbah.store.contract import Change, Reader, Store
 from casbah.store.sealed import SealedTenant
 

@@ -25,7 +25,7 @@ from casbah.base.database import reading, require_database
 from casbah.base.fsync import read_only
 from casbah.base.key_value import Entry, KeyValueStore, KeyValueStores
 from casbah.errors import ActivityNotFoundError, DamagedFileError, DamagedRecordError
-from casbah.ingest.stored import new_activity_of
+from casbah.ingest.stored_record import new_activity_of
 from casbah.store.contract import FeedbackEntry, Store, Tenant
 from casbah.store.embedded import feedback
 from casbah.store.embedded import schema as s
