@@ -42,6 +42,7 @@ BAD = [
     pytest.param("[a]\nkind = 'okta'\nurl = 'http://contoso.okta.com'", r"\[a\] url: expected an https:// address", id="an open line"),
     pytest.param("[a]\nkind = 'cloudtrail'\nbucket = 'b'\nsecret_env = 'S'", r"\[a\] secret_env: cloudtrail takes no secret", id="a secret of a kind that has none"),
     pytest.param("[a]\nkind = 'cloudtrail'\nbucket = 'b'\nsecret_file = 's'", r"\[a\] secret_file: cloudtrail takes no secret", id="a secret's file of a kind that has none"),
+    pytest.param("[a]\nkind = 'okta'\nurl = 'https://contoso.okta.com'\ncloud = 'gcch'", r"\[a\] cloud: expected one of worldwide, gcc, gcc_high, dod, got 'gcch'", id="an unknown cloud"),
     pytest.param("[a", r"not TOML", id="no TOML"),
 ]  # fmt: skip
 

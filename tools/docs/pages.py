@@ -313,8 +313,8 @@ the API's.
 |---|---|---|---|---|---|
 {rows}
 
-[Connecting Microsoft 365](microsoft365.md) is step by step. Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `login` (another
-host of the token endpoint), `url` (another host of the API). CloudTrail needs the extra `aws` ([installing](production.md#installing)).
+[Connecting Microsoft 365](microsoft365.md) is step by step. Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `cloud` (a
+[government cloud](microsoft365.md#government-clouds) of Microsoft 365), `login` (another host of the token endpoint), `url` (another host of the API). CloudTrail needs the extra `aws` ([installing](production.md#installing)).
 
 ## MDCA
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from casbah.base import toml_file
 from casbah.errors import clip
+from casbah.ingest.pull.clouds import CLOUDS
 from casbah.ingest.pull.entry import BadPullFileError, PullEntry, Secret, span
 from casbah.ingest.pull.registry import KINDS
 
@@ -44,6 +45,8 @@ def _check(place: str, entry: PullEntry) -> None:
         raise BadPullFileError(f"{place} {entry.kind} needs {', '.join(lacking)}")
     if not kind.secret and (unused := [key for key in ("secret_env", "secret_file") if getattr(entry, key)]):
         raise BadPullFileError(f"{place} {' and '.join(unused)}: {entry.kind} takes no secret")
+    if entry.cloud not in CLOUDS:
+        raise BadPullFileError(f"{place} cloud: expected one of {', '.join(CLOUDS)}, got {clip(entry.cloud)}")
     for key in ("since", "every", *(("overlap",) if entry.overlap else ())):
         try:
             span(getattr(entry, key))

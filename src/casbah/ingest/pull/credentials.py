@@ -8,11 +8,11 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from casbah.ingest.pull.clouds import CLOUDS
 from casbah.ingest.pull.contract import ApiRefusedError, ApiUnreachableError
 from casbah.ingest.pull.entry import PullEntry, Secret
 from casbah.ingest.pull.kind import Tools
 
-_MICROSOFT = "https://login.microsoftonline.com"
 _EARLY_MS = 60_000
 _HOUR = 3_600
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -69,10 +69,11 @@ class Exchanged:
         self._until = self._clock() + lifetime * 1_000 - _EARLY_MS
 
 
-def microsoft(entry: PullEntry, secret: Secret, tools: Tools, scope: str) -> Exchanged:
-    """A token of an application in Entra ID."""
-    address = f"{entry.login or _MICROSOFT}/{entry.tenant}/oauth2/v2.0/token"
-    return Exchanged(tools.client, address, client_credentials(entry.client_id, secret, scope), clock=tools.clock)
+def microsoft(entry: PullEntry, secret: Secret, tools: Tools, api: str) -> Exchanged:
+    """A token of an application in Entra ID for the API at this address of Microsoft's."""
+    address = f"{entry.login or CLOUDS[entry.cloud].login}/{entry.tenant}/oauth2/v2.0/token"
+    form = client_credentials(entry.client_id, secret, f"{api}/.default")
+    return Exchanged(tools.client, address, form, clock=tools.clock)
 
 
 def client_credentials(client_id: str, secret: str, scope: str) -> Callable[[], Mapping[str, str]]:

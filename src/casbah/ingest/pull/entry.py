@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from casbah.errors import OperatorError
+from casbah.ingest.pull.clouds import WORLDWIDE
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -29,6 +30,7 @@ class PullEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     kind: str
     url: str = ""
     login: str = ""
+    cloud: str = WORLDWIDE
     tenant: str = ""
     client_id: str = ""
     organisation: str = ""

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
+from casbah.ingest.pull.clouds import CLOUDS
 from casbah.ingest.pull.credentials import microsoft
 from casbah.ingest.pull.entry import PullEntry, Secret
 from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, windowed
 from casbah.ingest.pull.web import Web
 from casbah.ingest.pull.windows import Read
 
-_BASE = "https://graph.microsoft.com"
 _TOP = 1_000
 
 
@@ -47,7 +47,8 @@ def _spelt(moment: int) -> str:
 
 def _kind(name: str, log: Callable[[Web], Graph], data: str) -> PullKind:
     def pages(entry: PullEntry, secret: Secret, tools: Tools) -> Graph:
-        return log(tools.web(entry, _BASE, microsoft(entry, secret, tools, f"{_BASE}/.default")))
+        api = CLOUDS[entry.cloud].graph
+        return log(tools.web(entry, api, microsoft(entry, secret, tools, api)))
 
     return PullKind(
         name,

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from casbah.ingest.pull.clouds import CLOUDS
 from casbah.ingest.pull.contract import ApiRefusedError
 from casbah.ingest.pull.credentials import microsoft
 from casbah.ingest.pull.entry import PullEntry, Secret
@@ -19,7 +20,6 @@ from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, windowed
 from casbah.ingest.pull.web import Web
 from casbah.ingest.pull.windows import Read
 
-_BASE = "https://manage.office.com"
 CONTENT = ("Audit.AzureActiveDirectory", "Audit.Exchange", "Audit.SharePoint", "Audit.General", "DLP.All")
 _NEXT = "nextpageuri"
 _ALREADY = 400
@@ -85,7 +85,8 @@ def _spelt(moment: int) -> str:
 
 
 def _pages(entry: PullEntry, secret: Secret, tools: Tools) -> Office365:
-    return Office365(tools.web(entry, _BASE, microsoft(entry, secret, tools, f"{_BASE}/.default")), entry.tenant)
+    api = CLOUDS[entry.cloud].management
+    return Office365(tools.web(entry, api, microsoft(entry, secret, tools, api)), entry.tenant)
 
 
 KIND = PullKind(
