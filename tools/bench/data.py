@@ -163,8 +163,8 @@ def _trimmed(activity: Mapping[str, Any]) -> dict[str, Any]:
 def _labelled(found: Mapping[str, Any]) -> Mapping[str, Any]:
     """An event object with a label, if it is one file in eight: the demonstration labels none."""
     mark = crc32(str(found.get("id")).encode())
-    labelled = found["objType"] == _FILE and mark % 8 == 0
-    return {**found, "labels": [f"0000ca5b0000000000001a{mark // 8 % 8:02x}"]} if labelled else found
+    labeled = found["objType"] == _FILE and mark % 8 == 0
+    return {**found, "labels": [f"0000ca5b0000000000001a{mark // 8 % 8:02x}"]} if labeled else found
 
 
 def _in_cell(record: bytes, cell: int) -> bytes:

@@ -262,7 +262,7 @@ def _seat(
 
 
 def _extra(source: str, role: Role, address: place.Address, tags: tuple[str, ...]) -> Mapping[str, Any]:
-    """Keys from address tables, the directory and device management. Only Google has organisational units."""
+    """Keys from address tables, the directory and device management. Only Google has organizational units."""
     extra: dict[str, Any] = {"streamId": STREAMS[source], **address.facts}
     if tags:
         extra["device"] = {**extra.get("device", {}), "tags": list(tags)}

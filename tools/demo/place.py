@@ -1,4 +1,4 @@
-"""The locations of made-up people: addresses reserved for documentation, each with a fixed place and organisation.
+"""The locations of made-up people: addresses reserved for documentation, each with a fixed place and organization.
 
 Home and mobile addresses are in 192.0.2.0/24, 203.0.113.0/24 and 2001:db8::/32; offices have one public address in
 198.51.100.0/24 and a private range; the end of each range holds cloud, VPN and risky addresses.
@@ -144,7 +144,7 @@ def _addresses(network: Network) -> Iterator[Address]:
 
 
 def _facts(number: int | None, organization: str, category: int, tags: tuple[str, ...]) -> dict[str, Any]:
-    """The keys for an address. A private one has an organisation but no location."""
+    """The keys for an address. A private one has an organization but no location."""
     location: dict[str, Any] = {"category": category, "categoryValue": CATEGORIES[category]}
     if tags:
         location["ipTags"] = list(tags)

@@ -1,6 +1,6 @@
 """One row per indexed field: its kind, and how its values are read out of a record.
 
-A field holds normalised copies (lower-cased text, canonical addresses, lists), made once when a record is stored, so that
+A field holds normalized copies (lower-cased text, canonical addresses, lists), made once when a record is stored, so that
 queries compare plainly; the record itself keeps the source's spelling. Rows are in the order of the filters in `language`, with the helpers of a filter
 right after it.
 """
@@ -28,7 +28,7 @@ WEB = ("http://", "https://")
 """Prefixes of the values of URL fields."""
 
 Value = str | int
-"""What a field holds: text (normalised), or an integer (64 bits and a sign; an address's key has 128)."""
+"""What a field holds: text (normalized), or an integer (64 bits and a sign; an address's key has 128)."""
 
 
 class Kind(Enum):
@@ -55,7 +55,7 @@ COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An indexed field. `read` returns its normalised values, possibly empty; `always`: every record has one."""
+    """An indexed field. `read` returns its normalized values, possibly empty; `always`: every record has one."""
 
     name: str
     kind: Kind

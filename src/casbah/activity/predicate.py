@@ -10,7 +10,7 @@
     Present(field)                  the field has a value
     All / Any(parts), Not(part)
 
-A node holds a Field and normalised values, never text to be parsed.
+A node holds a Field and normalized values, never text to be parsed.
 """
 
 from dataclasses import dataclass

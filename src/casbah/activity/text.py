@@ -1,4 +1,4 @@
-"""How strings are normalised before they are compared: the same for records, queries and every engine."""
+"""How strings are normalized before they are compared: the same for records, queries and every engine."""
 
 import re
 import unicodedata
@@ -50,8 +50,8 @@ def words(text: str) -> tuple[str, ...]:
 def word_runs(text: str) -> list[tuple[str, ...]]:
     """The words of one string, in order. The letters of one run of a script without spaces belong together."""
     patterns = _patterns()
-    normalised = unicodedata.normalize("NFKC", sound(text)).lower()
-    runs = (match.group() for match in patterns.run.finditer(normalised))
+    normalized = unicodedata.normalize("NFKC", sound(text)).lower()
+    runs = (match.group() for match in patterns.run.finditer(normalized))
     return [
         tuple(map(_cut, patterns.letter.findall(run))) if run[0] in patterns.unspaced else (_cut(run),) for run in runs
     ]

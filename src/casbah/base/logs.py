@@ -64,7 +64,7 @@ def set_up(*, level: str, form: str, of_requests: bool, stream: TextIO = sys.std
 
 
 def _in_text(_: object, __: str, event: structlog.typing.EventDict) -> str:
-    """The same line as structlog's ConsoleRenderer writes without colours, ten times as fast."""
+    """The same line as structlog's ConsoleRenderer writes without colors, ten times as fast."""
     first = (event.pop(key) for key in ("timestamp", "level", "event", "logger"))
     line = "{} [{:<9}] {} [{}]".format(*first)
     return " ".join((line, *(f"{key}={_plain(value)}" for key, value in event.items())))

@@ -13,7 +13,7 @@ class UserFilters:
     __slots__ = ()
 
     org_unit = _o.PathFilter("user.orgUnit")
-    """The organisational unit of the performing user. MDCA documents eq, neq, isset, isnotset."""
+    """The organizational unit of the performing user. MDCA documents eq, neq, isset, isnotset."""
 
     username = _o.TextFilter("user.username")
     """The name of the user who performed it. MDCA documents eq, neq, isset, isnotset, startswith."""
@@ -86,7 +86,7 @@ class LocationFilters:
     """The country it came from, ISO 3166-1 alpha-2. MDCA documents eq, neq, isset, isnotset."""
 
     organizations = _o.PathFilter("location.organizations")
-    """The organisation (the registered ISP) it came from. MDCA documents eq, neq, isset, isnotset, contains."""
+    """The organization (the registered ISP) it came from. MDCA documents eq, neq, isset, isnotset, contains."""
 
 
 class IpFilters:

@@ -37,7 +37,7 @@ _DATE = re.compile(rb"\b20\d\d-\d\d-\d\d(?=T)")
 
 @dataclass(frozen=True, slots=True)
 class DemoEvent:
-    """One event: the connector's name, the event's own bytes, and the record keys that no source has (place, organisation,
+    """One event: the connector's name, the event's own bytes, and the record keys that no source has (place, organization,
     groups, policies), to be merged into its activity key by key. `extra` is shared between events: do not modify it.
     """
 

@@ -1,4 +1,4 @@
-"""Emulation of other servers' behaviour: what the `mimic_*` settings turn on, and what a test scheduled for its next requests.
+"""Emulation of other servers' behavior: what the `mimic_*` settings turn on, and what a test scheduled for its next requests.
 
 Each option is off by default; `docs/mimic.md` lists them with their sources.
 """

@@ -122,7 +122,7 @@ def _page(query: EntityQuery, context: RequestContext, deadline: Deadline) -> En
 def _accounts(
     conditions: Sequence[Condition], context: RequestContext, deadline: Deadline
 ) -> tuple[Collection[str], bool]:
-    """The accounts that fulfil all conditions, and whether there are more. Raises LimitExceededError."""
+    """The accounts that fulfill all conditions, and whether there are more. Raises LimitExceededError."""
     required = [item for item in conditions if not item.negated] or [_EVERYTHING]
     excluded = [item for item in conditions if item.negated]
     parts = [_doing(item, context, deadline) for item in required]

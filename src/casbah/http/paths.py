@@ -25,7 +25,7 @@ NOT_SERVED: Mapping[str, str] = {
     f"{CORE}/discovery": "cloud discovery",
     "/api/discovery": "cloud discovery",
     "/api/discovery_block_scripts": "cloud discovery",
-    f"{CORE}/saasdb": "the app catalogue",
+    f"{CORE}/saasdb": "the app catalog",
     f"{CORE}/governance": "governance",
 }
 """Path prefixes of MDCA's API, and what they lead to there, that Casbah does not have."""

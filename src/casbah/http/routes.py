@@ -274,7 +274,7 @@ ROUTES: tuple[Route, ...] = (
           media_types=FILES, audit=Audit.CHANGES),
     Route("delete_export", "exports", ("DELETE",), f"{EXTENSION}/exports/{{export}}", exports.delete_export, Permission.READ, None,
           "Delete an export",
-          "Delete one of the caller's exports and its file. A running export is cancelled.",
+          "Delete one of the caller's exports and its file. A running export is canceled.",
           audit=Audit.CHANGES),
     Route("delete_activities", "retention", ("POST",), f"{EXTENSION}/activities/delete", retention.delete_activities, Permission.DELETE, "DeleteQuery",
           "Delete activities, or count those that would be",

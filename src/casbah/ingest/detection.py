@@ -1,4 +1,4 @@
-"""Detects the source of an event from the event alone, never from its neighbours."""
+"""Detects the source of an event from the event alone, never from its neighbors."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping

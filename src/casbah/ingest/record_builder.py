@@ -61,7 +61,7 @@ _KINDS: Mapping[str, ActivityKind] = {
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app of MDCA's catalogue, and the app whose connector delivers its events."""
+    """An app of MDCA's catalog, and the app whose connector delivers its events."""
 
     id: int
     name: str

@@ -44,7 +44,7 @@ def _reads_as_casbah(value: object) -> bool:
 
 
 def _visible(text: str) -> str:
-    """The text as people see it: no leading spaces or invisible characters, normalised and case-folded."""
+    """The text as people see it: no leading spaces or invisible characters, normalized and case-folded."""
     if text.isascii():
         return text.lower().lstrip(_INVISIBLE)
     form = unicodedata.normalize("NFKC", text).casefold()

@@ -95,7 +95,7 @@ class WriterClient:
     def insert_soon(self, batch: Batch) -> Future[Inserted]:
         """Have the writer store a batch. The future has the result once it is durable."""
         stored: Future[Inserted] = Future()
-        stored.set_running_or_notify_cancel()  # It is sent soon, so it cannot be cancelled.
+        stored.set_running_or_notify_cancel()  # It is sent soon, so it cannot be canceled.
         with self._lock:
             self._waiting.append((batch, stored))
         self._threads.submit(self._send)

@@ -121,7 +121,7 @@ class Server(uvicorn.Server):
         if self.config.ssl is not None:
             for handshake in list(self._handshakes):
                 handshake.cancel()
-        elif self._handshakes:  # Not cancelled: uvloop would close the connection, but never tell its protocol.
+        elif self._handshakes:  # Not canceled: uvloop would close the connection, but never tell its protocol.
             await asyncio.wait(list(self._handshakes))
         await super().shutdown(sockets)
 

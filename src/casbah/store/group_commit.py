@@ -33,7 +33,7 @@ class Batch:
     error: BaseException | None = None
 
     def complete(self) -> None:
-        """Complete the future, unless it was cancelled."""
+        """Complete the future, unless it was canceled."""
         if not self.future.set_running_or_notify_cancel():
             return
         if self.error is not None:

@@ -225,7 +225,7 @@ def test_every_match_in_a_text_is_an_item() -> None:
         pytest.param(('title = "Acme"', "title = 3"), r"\[title\].*str", id="a value of another kind"),
         pytest.param(('"LOGIN"', '"LOGON"'), r"\[categories.*LOGON", id="an unknown category"),
         pytest.param(('User = "account"', 'User = "acount"'), r"objects.*acount", id="an unknown type"),
-        pytest.param(('name = "Acme CRM"', ""), "catalogue has no app 990001", id="an app without a name"),
+        pytest.param(('name = "Acme CRM"', ""), "catalog has no app 990001", id="an app without a name"),
         pytest.param(('country = "land"', 'country = "land["'), r"land\[", id="a bad path"),
         pytest.param(('["kind=Acme*"]', "[]"), "recognise", id="nothing to recognise it by"),
         pytest.param(

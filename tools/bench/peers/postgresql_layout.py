@@ -90,7 +90,7 @@ def _array(values: list[str]) -> str:
 
 
 def _positions(found: list[tuple[str, ...]]) -> str:
-    """A tsvector in which no two strings of the record are neighbours."""
+    """A tsvector in which no two strings of the record are neighbors."""
     places: dict[str, list[str]] = {}
     place = 1
     for phrase in found:

@@ -241,13 +241,13 @@ ADMIN_RULES = (
     Rule(
         ADMIN,
         "the record is of the directory, or of cmdlets of Exchange, Skype, Teams, or security and compliance",
-        "these records are of changes to the organisation's configuration and directory",
+        "these records are of changes to the organization's configuration and directory",
         lambda fields: _kind(fields, "recordtype") in ADMIN_RECORDS,
     ),
     Rule(
         ADMIN,
         "`UserType` is 2, `Admin`",
-        "Microsoft: an administrator of the organisation",
+        "Microsoft: an administrator of the organization",
         lambda fields: _kind(fields, "usertype") in ADMIN_USERS,
     ),
     Rule(

@@ -1,4 +1,4 @@
-"""Normalises the addresses of a source. Anything else (a DNS name, `AWS Internal`) is dropped."""
+"""Normalizes the addresses of a source. Anything else (a DNS name, `AWS Internal`) is dropped."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Looks up users' groups and organisational units in a file supplied by the operator.
+"""Looks up users' groups and organizational units in a file supplied by the operator.
 
 The file is CSV with the columns user, groups (separated by `;`) and orgUnit, or SCIM 2.0 JSON
 (https://www.rfc-editor.org/rfc/rfc7643): a list of users, or an object with that list under `Resources` or `Users`. Users are
@@ -24,7 +24,7 @@ _EXPECTED = "a CSV file with the columns user, groups, orgUnit, or a JSON file o
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The ids of a user's groups, for `user.userTags`, and the organisational unit, for `user.orgUnit`."""
+    """The ids of a user's groups, for `user.userTags`, and the organizational unit, for `user.orgUnit`."""
 
     groups: tuple[str, ...] = ()
     unit: str = ""

@@ -290,7 +290,7 @@ def _subject(target: Target) -> str:
 
 def _app_name(number: int) -> str:
     if number not in APPS:
-        raise BadPathError(f"[app] name: the catalogue has no app {number}, so the file must name it")
+        raise BadPathError(f"[app] name: the catalog has no app {number}, so the file must name it")
     return APPS[number]
 
 

@@ -1,7 +1,7 @@
 """Pulls CloudTrail's files from S3 (docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-find-log-files.html), by
 listing the bucket or from notifications in a queue.
 
-Files are under `AWSLogs/[<organisation>/]<account>/CloudTrail/<region>/<year>/<month>/<day>/`. They arrive out of order and
+Files are under `AWSLogs/[<organization>/]<account>/CloudTrail/<region>/<year>/<month>/<day>/`. They arrive out of order and
 more than once, so each listing starts some time before the previous one, and read files are remembered as long.
 """
 

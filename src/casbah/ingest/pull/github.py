@@ -1,4 +1,4 @@
-"""GitHub's audit log of an organisation (docs.github.com/rest/orgs/orgs#get-the-audit-log-for-an-organization).
+"""GitHub's audit log of an organization (docs.github.com/rest/orgs/orgs#get-the-audit-log-for-an-organization).
 
 Pages are linked by the cursor in the link `next`; `created:>=` bounds the window.
 """
@@ -47,7 +47,7 @@ KIND = PullKind(
     "github",
     windowed(_pages, keeps=180 * DAY, maximum=180 * DAY),
     overlap=30 * MINUTE,
-    data="audit log of an organisation",
+    data="audit log of an organization",
     credential="a token",
     permission="read:audit_log",
     needs=("organisation",),

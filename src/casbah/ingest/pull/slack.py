@@ -1,4 +1,4 @@
-"""Slack's audit logs of an enterprise organisation (docs.slack.dev/admins/audit-logs-api): newest first, with a cursor."""
+"""Slack's audit logs of an enterprise organization (docs.slack.dev/admins/audit-logs-api): newest first, with a cursor."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ KIND = PullKind(
     "slack",
     windowed(_pages, keeps=3_650 * DAY, maximum=7 * DAY),
     overlap=30 * MINUTE,
-    data="audit logs of an enterprise organisation",
+    data="audit logs of an enterprise organization",
     credential="a user token",
     permission="auditlogs:read",
 )

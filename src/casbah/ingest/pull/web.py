@@ -26,7 +26,7 @@ _RESETS = ("x-rate-limit-reset", "x-ratelimit-reset")
 _HINTS = {
     401: "check that the token is right and has not expired",
     403: "check that the token may read audit logs",
-    404: "check the address, and the name of the organisation",
+    404: "check the address, and the name of the organization",
 }
 
 

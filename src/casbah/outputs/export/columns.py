@@ -109,7 +109,7 @@ COLUMNS = _index(
     Column("ip",           ColumnType.TEXT,    lambda r: _text(r.device.get("clientIP")),        "The IP address it came from"),
     Column("country",      ColumnType.TEXT,    lambda r: _text(first_string(r.location.get("countryCode"), r.device.get("countryCode"))), "The country it came from, two letters (ISO 3166)"),
     Column("city",         ColumnType.TEXT,    lambda r: _text(r.location.get("city")),          "The city it came from"),
-    Column("isp",          ColumnType.TEXT,    lambda r: _text(r.location.get("organizationSearchable")), "The organisation of the network it came from"),
+    Column("isp",          ColumnType.TEXT,    lambda r: _text(r.location.get("organizationSearchable")), "The organization of the network it came from"),
     Column("device_type",  ColumnType.TEXT,    lambda r: _text(r.agent.get("deviceType")),       "The type of device"),
     Column("system",       ColumnType.TEXT,    lambda r: _text(_system(r)),                      "The operating system"),
     Column("browser",      ColumnType.TEXT,    lambda r: _text(r.agent.get("browser") or r.agent.get("name")), "The browser or other program"),

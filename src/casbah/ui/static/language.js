@@ -86,7 +86,7 @@ export async function learnGroups(groups) {
   }
 }
 
-/** Remember app names from records, for apps that the server's catalogue does not know. */
+/** Remember app names from records, for apps that the server's catalog does not know. */
 export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);

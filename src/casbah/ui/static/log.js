@@ -21,7 +21,7 @@ import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
 const PAGE = 100;
 /** How many columns fit without scrolling sideways. */
 const FITTING = 7;
-const APP_COLOURS = 6;
+const APP_COLORS = 6;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
@@ -275,9 +275,9 @@ export function log({ mayProve }) {
   return { node, draw, leave };
 }
 
-/** The first letters of an app on a colour of its own. */
+/** The first letters of an app on a color of its own. */
 function appIcon(name) {
-  return h("span", { class: `app-icon series-${[...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % APP_COLOURS}`, "data-letters": initials(name), "aria-hidden": "true" });
+  return h("span", { class: `app-icon series-${[...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % APP_COLORS}`, "data-letters": initials(name), "aria-hidden": "true" });
 }
 
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
