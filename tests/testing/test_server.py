@@ -330,6 +330,14 @@ def test_events_that_cannot_be_stored_are_refused_when_they_are_announced(casbah
     assert [ask(casbah_server).json()["total"] for _ in range(2)] == [0, 0]
 
 
+def test_what_an_activity_lacks_is_named(casbah_server):
+    with pytest.raises(MisuseError, match=r"1 activities were refused; an activity needs `timestamp`, and `_id` or"):
+        casbah_server.add([{"_id": "a", "timestamp": now()}, {"timestamp": now()}])
+    for count, ties in ((-1, 1), (3, 0)):
+        with pytest.raises(MisuseError, match="expected 0 or more activities and 1 or more ties"):
+            casbah_server.fill(count, ties=ties)
+
+
 @pytest.mark.casbah(mimic="mdca", throttle="off")
 def test_another_tenants_requests_are_left_alone(casbah_server):
     other = {"Authorization": f"Token {casbah_server.create_token('other', tenant='other')}"}
@@ -341,6 +349,9 @@ def test_another_tenants_requests_are_left_alone(casbah_server):
 REFUSED = [
     pytest.param("answers", {}, "answers: expected a list of 1 to 1000 objects, got null", id="no answers"),
     pytest.param("answers", {"answers": [502]}, "expected objects with status, slow or retryAfter", id="a bare status"),
+    pytest.param(
+        "answers", {"answers": [{"statsu": 502}]}, "unknown key 'statsu'; did you mean 'status'", id="a misspelt key"
+    ),
     pytest.param("answers", {"answers": [{"status": 200}]}, "status: expected 400 to 599, got 200", id="no failure"),
     pytest.param("answers", {"answers": [{"status": 600}]}, "status: expected at most 599, got 600", id="no status"),
     pytest.param("answers", {"answers": [{"slow": -1}]}, "slow: expected 0 or more", id="quicker than at once"),

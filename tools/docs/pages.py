@@ -459,7 +459,7 @@ def test_my_client_survives(casbah_server):
 | Member | Description |
 |---|---|
 | `url`, `token`, `headers` | the address, and a token with all permissions in the tenant `default` |
-| `add(activities)`, `fill(n, ties=, until=, step=)` | store records in MDCA's format, your own or generated |
+| `add(activities)`, `fill(n, ties=, until=, step=)` | store records in MDCA's format: your own, which need `timestamp`, and `_id` or `appId`; or generated |
 | `next(...)`, `late(activities, after=n)` | answers and late events as above (requires an option such as `mimic="mdca"`) |
 | `requests` | the requests of your client: method, path, query, body, status |
 | `create_token(name, tenant=, scopes=)` | other tenants, other scopes |

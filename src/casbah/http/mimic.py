@@ -13,7 +13,16 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from casbah.activity.query import count_of
-from casbah.errors import CasbahError, MalformedBodyError, NotMimickingError, RequestError, ThrottledError, describe
+from casbah.errors import (
+    CasbahError,
+    MalformedBodyError,
+    NotMimickingError,
+    RequestError,
+    ThrottledError,
+    clip,
+    describe,
+    nearest,
+)
 from casbah.http.answers import Answer, Count, encoded
 from casbah.http.context import RequestContext, WriterContext
 from casbah.http.emulation import DelayedArrival, Emulation, Interruption
@@ -37,6 +46,7 @@ _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavai
 
 _INTERRUPTION: Schema = {
     "type": "object",
+    "additionalProperties": False,
     "properties": {
         "status": either(
             {"enum": [None, 0, *_STATUSES]},
@@ -157,11 +167,19 @@ def _require_mimic(context: WriterContext) -> None:
 def _interruption(body: Any) -> Interruption:
     if not isinstance(body, dict):
         raise MalformedBodyError(f"answers: expected objects with status, slow or retryAfter, got {describe(body)}")
+    _refuse_unknown(body)
     status = _number(body, "status", maximum=_STATUSES[-1])
     if status and status < _STATUSES[0]:
         raise MalformedBodyError(f"status: expected {_STATUSES[0]} to {_STATUSES[-1]}, got {status}")
     retry_after = _number(body, "retryAfter", maximum=_MAX_SECONDS)
     return Interruption(_number(body, "slow", maximum=_MAX_SLOW), status or None, retry_after or 1)
+
+
+def _refuse_unknown(interruption: Mapping[str, Any]) -> None:
+    """Raise MalformedBodyError for a key that is not one: a test whose failure never happens would pass."""
+    known = tuple(_INTERRUPTION["properties"])
+    for key in interruption.keys() - set(known):
+        raise MalformedBodyError(f"answers: unknown key {clip(key)}{nearest(key, known)}")
 
 
 def _number(parameters: Mapping[str, Any], name: str, *, maximum: int) -> int:

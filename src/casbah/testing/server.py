@@ -68,11 +68,17 @@ class Server:
         return {"Authorization": f"Token {self.token}"}
 
     def add(self, activities: Iterable[Mapping[str, Any]], *, tenant: str = DEFAULT_TENANT) -> list[str]:
-        """Store activities (records in MDCA's form; missing `_id` and `created` are added). Returns the ids that they have."""
+        """Store activities. Returns the ids that they have.
+
+        They are records in MDCA's form, with at least `timestamp`, and `_id` or `appId`; missing `_id` and `created` are added.
+        """
         listed = list(activities)
         answer = self._ask("POST", _INGEST, tenant, content=_lines(listed), params={"source": "mdca"}).json()
         if answer["refused"]:
-            raise MisuseError(f"{len(answer['refused'])} activities were refused: {answer['refused'][:3]}")
+            raise MisuseError(
+                f"{len(answer['refused'])} activities were refused; an activity needs `timestamp`, and `_id` or `appId`: "
+                f"{answer['refused'][:3]}"
+            )
         return [activity["_id"] for activity in listed if "_id" in activity]
 
     def fill(self, count: int, *, ties: int = 1, until: int | None = None, step: int = 1_000) -> list[dict[str, Any]]:
@@ -80,6 +86,8 @@ class Server:
 
         They are `step` ms apart; groups of `ties` consecutive ones share one ms.
         """
+        if count < 0 or ties < 1:
+            raise MisuseError(f"fill: expected 0 or more activities and 1 or more ties, got {count} and {ties}")
         activities = records(count, ties=ties, until=until, step=step)
         self.add(activities)
         return activities
