@@ -350,7 +350,7 @@ REFUSED = [
     pytest.param("answers", {}, "answers: expected a list of 1 to 1000 objects, got null", id="no answers"),
     pytest.param("answers", {"answers": [502]}, "expected objects with status, slow or retryAfter", id="a bare status"),
     pytest.param(
-        "answers", {"answers": [{"statsu": 502}]}, "unknown key 'statsu'; did you mean 'status'", id="a misspelt key"
+        "answers", {"answers": [{"statsu": 502}]}, "unknown key 'statsu'; did you mean 'status'", id="a misspelled key"
     ),
     pytest.param("answers", {"answers": [{"status": 200}]}, "status: expected 400 to 599, got 200", id="no failure"),
     pytest.param("answers", {"answers": [{"status": 600}]}, "status: expected at most 599, got 600", id="no status"),
