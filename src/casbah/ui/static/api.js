@@ -2,9 +2,6 @@
 
 import { parse, stringify } from "./json.js";
 
-const CORE = "/api/v1";
-const EXTENSION = "/api/ext/v1";
-
 const UNREACHABLE = 0;
 const BAD_GATEWAY = 502;
 
@@ -23,18 +20,22 @@ export function onSignedOut(run) {
   signedOut = run;
 }
 
-/** One request; the answer's JSON. Raises RequestFailed. */
-export async function ask(method, path, body, { signal, signingIn = false, headers = {} } = {}) {
-  const sent = body === undefined ? { headers } : { headers: { ...headers, "Content-Type": "application/json" }, body: stringify(body) };
-  const { status, text } = await answered(path, { method, signal, ...sent });
-  const content = read(text);
-  if (status < 400 && content !== undefined) return content;
+/** The text of an answer. Raises RequestFailed. */
+async function textOf(path, { signingIn = false, ...options } = {}) {
+  const { status, text } = await answered(path, options);
   if (status === 401 && !signingIn) signedOut();
-  if (status < 400) throw new RequestFailed(BAD_GATEWAY, "the answer is not JSON; something between this page and the server replaced it");
-  throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`);
+  if (status >= 400) throw new RequestFailed(status, read(text)?.detail ?? `the server answered ${status}`);
+  return text;
 }
 
-/** The status and the text of an answer. */
+/** One request; the answer's JSON. Raises RequestFailed. */
+async function ask(method, path, body, { headers, ...options } = {}) {
+  const sent = body !== undefined && { headers: { ...headers, "Content-Type": "application/json" }, body: stringify(body) };
+  const content = read(await textOf(path, { method, headers, ...options, ...sent }));
+  if (content !== undefined) return content;
+  throw new RequestFailed(BAD_GATEWAY, "the answer is not JSON; something between this page and the server replaced it");
+}
+
 async function answered(path, options) {
   try {
     const answer = await fetch(path, options);
@@ -55,81 +56,88 @@ function read(text) {
   }
 }
 
-/** The text of an answer. Raises RequestFailed. */
-async function textOf(path) {
-  const { status, text } = await answered(path, {});
-  if (status === 401) signedOut();
-  if (status >= 400) throw new RequestFailed(status, read(text)?.detail ?? `the server answered ${status}`);
-  return text;
-}
-
-const post = (path) => (body, options) => ask("POST", path, body, options);
 const get = (path) => (options) => ask("GET", path, undefined, options);
+const post = (path) => (body, options) => ask("POST", path, body, options);
 
-export const list = post(`${EXTENSION}/search`);
-export const explain = post(`${EXTENSION}/search/explain`);
-export const sentences = post(`${EXTENSION}/sentences`);
-export const complete = post(`${EXTENSION}/search/complete`);
-export const metadata = get(`${CORE}/activities/metadata/`);
-export const recordFile = (id) => `${CORE}/activities/${encodeURIComponent(id)}/`;
-export const fetchOne = (id, options) => ask("GET", recordFile(id), undefined, options);
-export const proofOf = (id) => textOf(`${EXTENSION}/log/proofs/${encodeURIComponent(id)}`);
-export const CHECKPOINT = `${EXTENSION}/log/checkpoint`;
-export const LOG_KEYS = `${EXTENSION}/log/keys`;
+/** The path of one thing by its id, and requests to it. */
+const at = (path, rest = "") => (id) => `${path}/${encodeURIComponent(id)}${rest}`;
+const getAt = (path) => (id, options) => get(path(id))(options);
+const postAt = (path) => (id, body) => post(path(id))(body);
+const remove = (path) => (id) => ask("DELETE", at(path)(id));
+
+export const metadata = get("/api/v1/activities/metadata/");
+export const recordFile = at("/api/v1/activities", "/");
+export const fetchOne = getAt(recordFile);
+export const giveFeedback = postAt(at("/api/v1/activities", "/feedback"));
+export const feedbackOn = getAt(at("/api/ext/v1/activities", "/feedback"));
+
+export const list = post("/api/ext/v1/search");
+export const explain = post("/api/ext/v1/search/explain");
+export const complete = post("/api/ext/v1/search/complete");
+export const groups = post("/api/ext/v1/search/groups");
+export const sentences = post("/api/ext/v1/sentences");
+export const facets = post("/api/ext/v1/facets");
+export const histogram = post("/api/ext/v1/histogram");
+export const choices = get("/api/ext/v1/choices");
+
+export const CHECKPOINT = "/api/ext/v1/log/checkpoint";
+export const LOG_KEYS = "/api/ext/v1/log/keys";
 export const checkpoint = () => textOf(CHECKPOINT);
 export const logKeys = () => textOf(LOG_KEYS);
-export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, body);
-export const feedbackOn = (id, options) =>
-  ask("GET", `${EXTENSION}/activities/${encodeURIComponent(id)}/feedback`, undefined, options);
-export const facets = post(`${EXTENSION}/facets`);
-export const groups = post(`${EXTENSION}/search/groups`);
-export const histogram = post(`${EXTENSION}/histogram`);
-export const choices = get(`${EXTENSION}/choices`);
-export const names = get(`${EXTENSION}/names`);
-export const giveName = post(`${EXTENSION}/names`);
-export const queries = get(`${EXTENSION}/queries`);
-export const saveQuery = post(`${EXTENSION}/queries`);
-export const deleteQuery = (id) => ask("DELETE", `${EXTENSION}/queries/${encodeURIComponent(id)}`);
-export const exports = get(`${EXTENSION}/exports`);
-export const beginExport = post(`${EXTENSION}/exports`);
-export const exportOf = (id, options) => ask("GET", `${EXTENSION}/exports/${encodeURIComponent(id)}`, undefined, options);
-export const exportFile = (id) => `${EXTENSION}/exports/${encodeURIComponent(id)}/file`;
-export const deleteExport = (id) => ask("DELETE", `${EXTENSION}/exports/${encodeURIComponent(id)}`);
-export const session = get(`${EXTENSION}/session`);
-export const ways = get(`${EXTENSION}/session/ways`);
-export const atIssuer = (then) => `${EXTENSION}/session/begin?then=${encodeURIComponent(then)}`;
+export const proofOf = (id) => textOf(at("/api/ext/v1/log/proofs")(id));
+
+export const names = get("/api/ext/v1/names");
+export const giveName = post("/api/ext/v1/names");
+
+export const queries = get("/api/ext/v1/queries");
+export const saveQuery = post("/api/ext/v1/queries");
+export const deleteQuery = remove("/api/ext/v1/queries");
+
+export const exports = get("/api/ext/v1/exports");
+export const beginExport = post("/api/ext/v1/exports");
+export const exportOf = getAt(at("/api/ext/v1/exports"));
+export const exportFile = at("/api/ext/v1/exports", "/file");
+export const deleteExport = remove("/api/ext/v1/exports");
+
+const SESSION = "/api/ext/v1/session";
+export const session = get(SESSION);
+export const ways = get(`${SESSION}/ways`);
+export const atIssuer = (then) => `${SESSION}/begin?then=${encodeURIComponent(then)}`;
+export const signIn = (token) => ask("POST", SESSION, { token }, { signingIn: true });
+export const signOut = () => ask("DELETE", SESSION);
 /** A token's name, tenant and scopes, without signing in. */
-export const bearerOf = (token) => ask("GET", `${EXTENSION}/session`, undefined, { signingIn: true, headers: { Authorization: `Token ${token}` } });
-export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token }, { signingIn: true });
-export const signOut = () => ask("DELETE", `${EXTENSION}/session`);
-export const tokens = get(`${EXTENSION}/tokens`);
-export const createToken = post(`${EXTENSION}/tokens`);
-export const revokeToken = (id) => ask("DELETE", `${EXTENSION}/tokens/${encodeURIComponent(id)}`);
-export const ranges = post(`${CORE}/subnet/`);
-export const createRange = post(`${CORE}/subnet/create_rule/`);
-export const updateRange = (id, body) => ask("POST", `${CORE}/subnet/${encodeURIComponent(id)}/update_rule/`, body);
-export const deleteRange = (id) => ask("DELETE", `${CORE}/subnet/${encodeURIComponent(id)}/`);
+export const bearerOf = (token) => session({ signingIn: true, headers: { Authorization: `Token ${token}` } });
+
+export const tokens = get("/api/ext/v1/tokens");
+export const createToken = post("/api/ext/v1/tokens");
+export const revokeToken = remove("/api/ext/v1/tokens");
+
+export const ranges = post("/api/v1/subnet/");
+export const createRange = post("/api/v1/subnet/create_rule/");
+export const updateRange = postAt(at("/api/v1/subnet", "/update_rule/"));
+export const deleteRange = (id) => ask("DELETE", at("/api/v1/subnet", "/")(id));
 /** Re-enrich all stored activities of some filters, page by page. */
 export async function enrichAgain(filters) {
-  const { hasNext, nextQueryFilters } = await ask("POST", `${EXTENSION}/activities/enrich`, { filters });
+  const { hasNext, nextQueryFilters } = await ask("POST", "/api/ext/v1/activities/enrich", { filters });
   if (hasNext) await enrichAgain(nextQueryFilters);
 }
-export const rules = get(`${EXTENSION}/retention`);
-export const trail = get(`${EXTENSION}/retention/trail`);
-export const addRule = post(`${EXTENSION}/retention`);
-export const removeRule = (id) => ask("DELETE", `${EXTENSION}/retention/${encodeURIComponent(id)}`);
-export const deleteActivities = post(`${EXTENSION}/activities/delete`);
-export const rejects = (limit) => ask("GET", `${EXTENSION}/rejects?limit=${limit}`);
-export const replayRejects = post(`${EXTENSION}/rejects/replay`);
-export const removeReject = (id) => ask("DELETE", `${EXTENSION}/rejects/${encodeURIComponent(id)}`);
-export const pushes = get(`${EXTENSION}/pushes`);
-export const sources = get(`${EXTENSION}/sources`);
+
+export const rules = get("/api/ext/v1/retention");
+export const trail = get("/api/ext/v1/retention/trail");
+export const addRule = post("/api/ext/v1/retention");
+export const removeRule = remove("/api/ext/v1/retention");
+export const deleteActivities = post("/api/ext/v1/activities/delete");
+
+export const rejects = (limit) => get(`/api/ext/v1/rejects?limit=${limit}`)();
+export const replayRejects = post("/api/ext/v1/rejects/replay");
+export const removeReject = remove("/api/ext/v1/rejects");
+export const pushes = get("/api/ext/v1/pushes");
+export const sources = get("/api/ext/v1/sources");
 
 /** A series of requests of which only the last counts: starting one aborts the previous one. */
 export class Latest {
   #controller = new AbortController();
 
-  /** An abort signal for a new request. */
   begin() {
     this.#controller.abort();
     this.#controller = new AbortController();
@@ -137,5 +145,4 @@ export class Latest {
   }
 }
 
-/** Whether an error only means that a request was aborted. */
 export const isAborted = (error) => error.name === "AbortError";

@@ -1,6 +1,6 @@
 // The axes of a chart over time: round numbers, and moments that begin a unit of the calendar in the zone that is shown.
 
-import { msOf, parts, two } from "./words.js";
+import { bare, msOf, parts } from "./words.js";
 
 const [SECOND, MINUTE, HOUR, DAY, MONTH, YEAR] = [1_000, 60_000, 3_600_000, 86_400_000, 2_629_746_000, 31_556_952_000];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -37,11 +37,12 @@ function beginning(at, unit, count) {
 }
 
 function tickText(ms, unit) {
-  const [year, month, day, hour, minute, second] = parts(ms);
+  const [year, month, day] = parts(ms);
+  const time = bare(ms).slice(-"00:00:00".length);
   if (unit === 0) return String(year);
   if (unit === 1) return month === FIRST_MONTH ? `${MONTHS[0]} ${year}` : MONTHS[month - 1];
-  if (unit === 2 || (hour === 0 && minute === 0 && second === 0)) return `${MONTHS[month - 1]} ${day}`;
-  return unit === 5 ? `${two(hour)}:${two(minute)}:${two(second)}` : `${two(hour)}:${two(minute)}`;
+  if (unit === 2 || time === "00:00:00") return `${MONTHS[month - 1]} ${day}`;
+  return unit === 5 ? time : time.slice(0, 5);
 }
 
 /** The least of 1, 2, 4 or 10 times a power of ten that is not less than a number: its half is an integer from 2 on. */

@@ -1,6 +1,6 @@
 // The columns of the table: one row per column, in order.
 
-import { isNested, stringify } from "./json.js";
+import { isNested, remembered, stringify } from "./json.js";
 import { valueLabel } from "./language.js";
 import { cut } from "./visible.js";
 import { bare, zoneAt } from "./words.js";
@@ -10,6 +10,8 @@ const LONGEST = 500;
 
 /** The text of a value on one line, truncated; the drawer's record has all of it. */
 export const short = (value) => cut(text(value), LONGEST);
+
+const named = (filter, value) => (value ? valueLabel(filter, value) : "");
 
 export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
 export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
@@ -33,9 +35,8 @@ const device = (r) => {
   if (!isNested(agent)) return "";
   const browser = agent.browser ?? agent.name;
   const system = isNested(agent.operatingSystem) ? agent.operatingSystem?.name : agent.operatingSystem;
-  return [agent.deviceType && valueLabel("device.type", agent.deviceType), system, browser].filter(Boolean).map(text).join(" · ");
+  return [named("device.type", agent.deviceType), system, browser].filter(Boolean).map(text).join(" · ");
 };
-const category = (r) => (r.eventTypeName ? valueLabel("activity.eventActionType", r.eventTypeName) : "");
 
 const RISKY = 3;
 
@@ -57,15 +58,15 @@ export function initials(name) {
 /** `value` returns a record's text; `first` columns are shown by default, `moment` ones are times. */
 export const COLUMNS = [
   { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
-  { id: "user", title: "User", value: (r) => userOf(r) && valueLabel("user.username", userOf(r)), first: true },
+  { id: "user", title: "User", value: (r) => named("user.username", userOf(r)), first: true },
   { id: "app", title: "App", value: appOf, first: true },
   { id: "activity", title: "Activity", value: sentenceOf, first: true },
-  { id: "address", title: "IP address", value: (r) => addressOf(r) && valueLabel("ip.address", addressOf(r)), first: true },
-  { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), first: true },
+  { id: "address", title: "IP address", value: (r) => named("ip.address", addressOf(r)), first: true },
+  { id: "country", title: "Country", value: (r) => named("location.country", countryOf(r)), first: true },
   { id: "device", title: "Device", value: device, first: true },
   { id: "action", title: "Operation", value: actionOf },
-  { id: "verb", title: "Verb", value: (r) => (r.verb ? valueLabel("verb", text(r.verb)) : "") },
-  { id: "category", title: "Activity type", value: category },
+  { id: "verb", title: "Verb", value: (r) => named("verb", text(r.verb)) },
+  { id: "category", title: "Activity type", value: (r) => named("activity.eventActionType", r.eventTypeName) },
   { id: "files", title: "Files", value: (r) => files(r).map(text).join(", ") },
   { id: "isp", title: "ISP", value: (r) => text(r.location?.organizationSearchable) },
   { id: "city", title: "City", value: (r) => text(r.location?.city) },
@@ -75,22 +76,14 @@ export const COLUMNS = [
   { id: "id", title: "ID", value: (r) => text(r._id) },
 ];
 
-/** The title of a column; columns of times have the zone in it. */
 export const titleOf = (column) => (column.moment ? `${column.title} (${zoneAt(Date.now())})` : column.title);
 
 const KEY = "columns";
 
-/** The visible columns. */
 export function shown() {
-  try {
-    const chosen = JSON.parse(localStorage.getItem(KEY));
-    const columns = COLUMNS.filter((column) => chosen.includes(column.id));
-    if (columns.length) return columns;
-  } catch {
-    // No choice was saved, or it is invalid.
-  }
-  return COLUMNS.filter((column) => column.first);
+  const chosen = remembered(KEY) ?? [];
+  const columns = COLUMNS.filter((column) => chosen.includes(column.id));
+  return columns.length ? columns : COLUMNS.filter((column) => column.first);
 }
 
-/** Save which columns are visible. */
 export const show = (ids) => localStorage.setItem(KEY, JSON.stringify(ids));

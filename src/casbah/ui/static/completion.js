@@ -1,7 +1,7 @@
 // Suggestions below the search box: fields, operators and values, with exact counts. The box keeps the focus (ARIA: combobox).
 
 import * as api from "./api.js";
-import { debounce, h, put } from "./dom.js";
+import { activate, debounce, h, put } from "./dom.js";
 import { counted, zoneName } from "./words.js";
 
 const SUGGESTED = 12;
@@ -25,27 +25,23 @@ export function completion(box, { filters, onerror }) {
     Object.assign(state, { suggestions });
     put(list, suggestions.map(option));
     list.hidden = !suggestions.length;
-    box.setAttribute("aria-expanded", String(!list.hidden));
+    box.ariaExpanded = !list.hidden;
     highlight(-1);
   };
   const highlight = (position) => {
     list.children[state.active]?.setAttribute("aria-selected", "false");
     state.active = position;
-    const chosen = list.children[position];
-    chosen?.setAttribute("aria-selected", "true");
-    chosen?.scrollIntoView({ block: "nearest" });
-    if (chosen) box.setAttribute("aria-activedescendant", chosen.id);
-    else box.removeAttribute("aria-activedescendant");
+    list.children[position]?.setAttribute("aria-selected", "true");
+    activate(box, list.children[position]);
   };
   const option = ({ text, label, total }, position) =>
     h(
       "li",
-      { role: "option", id: `completion-${position}`, "aria-selected": "false", onclick: () => take(position) },
-      h("code", {}, text),
-      h("span", { class: "quiet grow cut" }, label),
-      total !== null && h("span", { class: "number" }, counted(total)),
+      { role: "option", id: `completion-${position}`, "aria-selected": false, onclick: () => take(position) },
+      h("code", text),
+      h("span.quiet.grow.cut", label),
+      total !== null && h("span.number", counted(total)),
     );
-  /** Ask for suggestions at the caret. */
   const suggest = async () => {
     const text = box.value;
     const cursor = [...text.slice(0, box.selectionStart)].length;
@@ -66,11 +62,10 @@ export function completion(box, { filters, onerror }) {
   const take = (position) => {
     const { text, complete } = state.suggestions[position];
     const characters = [...box.value];
-    const before = characters.slice(0, state.start).join("") + text;
     const after = characters.slice(state.end).join("");
-    const gap = complete && !after ? " " : "";
-    box.value = before + gap + after;
-    box.setSelectionRange(before.length + gap.length, before.length + gap.length);
+    const before = characters.slice(0, state.start).join("") + text + (complete && !after ? " " : "");
+    box.value = before + after;
+    box.setSelectionRange(before.length, before.length);
     close();
     if (!complete) suggest();
   };
@@ -80,13 +75,8 @@ export function completion(box, { filters, onerror }) {
     const last = state.suggestions.length - 1;
     highlight(by > 0 ? (state.active >= last ? -1 : state.active + 1) : state.active < 0 ? last : state.active - 1);
   };
-  const keys = {
-    ArrowDown: () => step(1),
-    ArrowUp: () => step(-1),
-    Escape: () => (list.hidden ? false : close()),
-    Enter: () => (state.active < 0 ? false : take(state.active)),
-    Tab: () => (state.active < 0 ? false : take(state.active)),
-  };
+  const accept = () => (state.active < 0 ? false : take(state.active));
+  const keys = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: () => (list.hidden ? false : close()), Enter: accept, Tab: accept };
 
   box.addEventListener("input", () => {
     if (!box.value) return close();

@@ -3,63 +3,84 @@
 import { visibleNode, visibleText } from "./visible.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SVG_TAGS = new Set(["svg", "g", "rect", "line", "path", "title", "text"]);
+const SVG_TAGS = new Set(["svg", "g", "rect"]);
 
 /** Attributes that people read. */
-const READ = new Set(["title", "aria-label", "placeholder", "alt", "label"]);
-const PROPERTIES = new Set(["value", "checked", "selected", "indeterminate"]);
+const READ = new Set(["title", "aria-label", "placeholder", "alt"]);
+const PROPERTIES = new Set(["value", "checked", "selected"]);
 
 /**
- * Create an element. Keys `on...` of `attributes` are listeners, all others attributes; null and false omit one. In children
- * and in attributes that people read, hidden characters are made visible; each text of a list keeps its own direction.
+ * Create an element: `h("p.quiet.small", { id: "help" }, "Text")`; without a tag it is a div. The attributes may be left out, but
+ * not before a value of an activity, which could pose as them. Keys `on...` are listeners, `style` is an object; null and false
+ * omit an attribute, but aria-* says false. In children and in attributes that people read, hidden characters are made visible;
+ * each text of a list keeps its own direction.
  */
-export function h(tag, attributes = {}, ...children) {
-  const element = SVG_TAGS.has(tag) && tag !== "title" ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  return filled(element, attributes, children);
+export function h(selector, ...content) {
+  const [tag, ...classes] = selector.split(".");
+  const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag || "div");
+  for (const name of classes) element.classList.add(name);
+  if (isPlain(content[0])) for (const [name, value] of Object.entries(content.shift())) set(element, name, value);
+  element.append(...(tag === "option" ? [visibleText(shown(content))] : nodes(content)));
+  return element;
 }
 
-/** A title element inside an SVG. */
+const isPlain = (value) => value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
+
+function set(element, name, value) {
+  if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) return;
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (name === "class") element.classList.add(...value.split(" "));
+  else if (name === "style") Object.assign(element.style, value);
+  else if (PROPERTIES.has(name)) element[name] = value;
+  else if (READ.has(name)) element.setAttribute(name, visibleText(value));
+  else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
+}
+
 export function svgTitle(text) {
   const element = document.createElementNS(SVG, "title");
   element.textContent = visibleText(text);
   return element;
 }
 
-function filled(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (PROPERTIES.has(name)) element[name] = value;
-    else if (READ.has(name)) element.setAttribute(name, visibleText(value));
-    else element.setAttribute(name, value === true ? "" : String(value));
-  }
-  element.append(...(element.localName === "option" ? [visibleText(shown(children))] : nodes(children)));
-  return element;
-}
-
 const shown = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 const nodes = (children) => shown(children).map((child) => (child instanceof Node ? child : visibleNode(String(child))));
 
-/** Append children to a node. */
 export const add = (node, ...children) => node.append(...nodes(children));
 
-/** Replace the children of a node. */
 export function put(node, ...children) {
   node.replaceChildren(...nodes(children));
   return node;
 }
 
-/** Set the title of the document. */
-export function setTitle(parts) {
-  document.title = visibleText([parts, " · Casbah"]);
-}
+export const quiet = (...text) => h("p.quiet", {}, text);
+export const field = (title, input) => h("label.field", title, input);
+export const button = (text, onclick, attributes) => h("button", { onclick, ...attributes }, text);
+
+/** A button without a frame for one of several things, whose name only screen readers say. */
+export const small = (act, thing, onclick) => h("button.bare", { "aria-label": [`${act} `, thing], onclick }, act);
+
+/** A button for which `open(button)` shows a popover. */
+export const opener = (text, open, attributes) =>
+  button(text, (event) => open(event.currentTarget), { "aria-haspopup": "dialog", "aria-expanded": false, ...attributes });
+
+/** A form that calls `submit()`; the other arguments are those of `h`. */
+export const form = (submit, ...content) => {
+  const node = h("form", ...content);
+  node.addEventListener("submit", (event) => (event.preventDefault(), submit()));
+  return node;
+};
+
+export const setTitle = (parts) => (document.title = visibleText([parts, " · Casbah"]));
 
 /** Show a brief message, also announced by screen readers. */
 export function toast(text, kind = "") {
-  const note = h("div", { class: `toast ${kind}` }, text);
+  const note = h(".toast", { class: kind || null }, text);
   put(document.getElementById("say"), note);
   setTimeout(() => note.remove(), 6_000);
 }
+
+/** `run()`; a failure becomes a brief message. */
+export const attempt = (run) => run().catch((error) => toast(error.message, "bad"));
 
 /** `run`, delayed until it has not been called for `ms`. */
 export function debounce(run, ms) {
@@ -70,14 +91,23 @@ export function debounce(run, ms) {
   };
 }
 
+/** Mark one of a list of options as active: `box` names it to screen readers and keeps the focus. */
+export function activate(box, option) {
+  option?.scrollIntoView({ block: "nearest" });
+  if (option) box.setAttribute("aria-activedescendant", option.id);
+  else box.removeAttribute("aria-activedescendant");
+}
+
 let closeCurrent = null;
 
 /** Show a panel below an element until a click elsewhere or Escape, which returns the focus to the element. */
-export function popover(anchor, panel, { onclose = () => {}, label } = {}) {
+export function popover(anchor, label, panel) {
   closePopover();
-  const box = h("div", { class: "float", role: "dialog", "aria-label": label, tabindex: "-1" }, panel);
+  const box = h(".float", { role: "dialog", "aria-label": label, tabindex: "-1" }, panel);
+  const listening = new AbortController();
+  const { signal } = listening;
   document.body.append(box);
-  anchor.setAttribute("aria-expanded", "true");
+  anchor.ariaExpanded = "true";
   const place = () => {
     // The anchor may have been redrawn.
     if (!anchor.isConnected) return;
@@ -85,12 +115,9 @@ export function popover(anchor, panel, { onclose = () => {}, label } = {}) {
     const left = Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8));
     const below = at.bottom + 4;
     const top = below + box.offsetHeight > innerHeight ? Math.max(8, innerHeight - box.offsetHeight - 8) : below;
-    box.style.left = `${left}px`;
-    box.style.top = `${top}px`;
+    Object.assign(box.style, { left: `${left}px`, top: `${top}px` });
   };
-  const outside = (event) => {
-    if (!box.contains(event.target) && !anchor.contains(event.target)) closePopover();
-  };
+  const outside = ({ target }) => box.contains(target) || anchor.contains(target) || closePopover();
   const key = (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -99,39 +126,35 @@ export function popover(anchor, panel, { onclose = () => {}, label } = {}) {
   };
   const size = new ResizeObserver(place);
   size.observe(box);
-  document.addEventListener("pointerdown", outside, true);
-  addEventListener("resize", place);
+  document.addEventListener("pointerdown", outside, { capture: true, signal });
+  addEventListener("resize", place, { signal });
   box.addEventListener("keydown", key);
   closeCurrent = () => {
     size.disconnect();
-    document.removeEventListener("pointerdown", outside, true);
-    removeEventListener("resize", place);
-    anchor.setAttribute("aria-expanded", "false");
+    listening.abort();
+    anchor.ariaExpanded = "false";
     box.remove();
-    onclose();
   };
   place();
   (box.querySelector("[autofocus]") ?? box.querySelector("input, select, button, a") ?? box).focus();
-  return box;
 }
 
-/** Close the open popover, if any. */
 export function closePopover() {
   const close = closeCurrent;
   closeCurrent = null;
   close?.();
 }
 
-/** A modal dialog; resolves with the argument of `done`, or null if dismissed. */
+/** A modal dialog; resolves with the argument of `done`, or null if dismissed. `build(done)` makes its content. */
 export function dialog(title, build) {
   return new Promise((resolve) => {
     let answer = null;
-    const box = h("dialog", { class: "modal", "aria-label": title });
-    const done = (value) => {
+    const box = h("dialog.modal", { "aria-label": title });
+    const done = (value = null) => {
       answer = value;
       box.close();
     };
-    box.append(h("h2", {}, title), build(done));
+    add(box, h("h2", title), h("div", build(done)));
     box.addEventListener("close", () => {
       box.remove();
       resolve(answer);
@@ -141,11 +164,28 @@ export function dialog(title, build) {
   });
 }
 
-/** The last row of a dialog with a form: a button that dismisses it, and one that submits the form. */
-export const formButtons = (done, act, kind = "primary") =>
-  h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: kind }, act));
+export const buttons = (...all) => h(".row.end", all);
 
-/** Copy a text to the clipboard and confirm it. */
+/** A dialog with a form; resolves with what `read()` makes of its inputs. It stays open if that is undefined, or fails. */
+export const formDialog = (title, content, read, { act = "Save", kind = "primary" } = {}) =>
+  dialog(title, (done) => {
+    const problem = h("p.wrong", { role: "alert" });
+    const last = buttons(button("Cancel", () => done(), { type: "button" }), h(`button.${kind}`, act));
+    const submit = async () => {
+      problem.remove();
+      try {
+        const answer = await read();
+        if (answer !== undefined) done(answer);
+      } catch (error) {
+        last.before(put(problem, error.message));
+      }
+    };
+    return form(submit, content, last);
+  });
+
+export const sure = (question, act) =>
+  dialog(question, (done) => buttons(button("Cancel", () => done(), { autofocus: true }), h("button.danger", { onclick: () => done(true) }, act)));
+
 export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
@@ -153,7 +193,7 @@ export async function copy(text, what) {
   } catch {
     await dialog(`Copy ${what}`, (done) => [
       h("textarea", { rows: 8, readonly: true, "aria-label": what, value: text, autofocus: true }),
-      h("div", { class: "row end" }, h("button", { onclick: () => done(null) }, "Close")),
-    ].reduce((all, child) => (all.append(child), all), document.createDocumentFragment()));
+      buttons(button("Close", () => done())),
+    ]);
   }
 }

@@ -1,45 +1,38 @@
 // Export: the server writes a query's result to a file; this page shows the progress and downloads it.
 
 import * as api from "./api.js";
-import { dialog, h, put, toast } from "./dom.js";
+import { button, buttons, dialog, h, put, quiet, toast } from "./dom.js";
 import { frozen, here } from "./place.js";
-import { counted, plural, sentence } from "./words.js";
+import { activities, counted, sentence } from "./words.js";
 
 const POLL_MS = 250;
 const POLL_MAX_MS = 2_000;
 const UNSURE = new Set([429, 503]);
 
 const FORMATS = [
-  { id: "csv", name: "CSV", help: "One line per activity, for spreadsheets" },
-  { id: "ndjson", name: "NDJSON", help: "One complete record per line" },
-  { id: "parquet", name: "Parquet", help: "Columns and record, for DuckDB, pandas, Spark" },
+  ["csv", "CSV", "One line per activity, for spreadsheets"],
+  ["ndjson", "NDJSON", "One complete record per line"],
+  ["parquet", "Parquet", "Columns and record, for DuckDB, pandas, Spark"],
 ];
 
-/** The button that exports the activities matching the filters that a function returns. */
-export function exportButton(filtersNow, totalNow) {
-  return h("button", { onclick: () => exporting(filtersNow(), totalNow()) }, "Export");
-}
+export const exportButton = (filtersNow, totalNow) => button("Export", () => exporting(filtersNow(), totalNow()));
 
 async function exporting(filters, total) {
-  const format = await dialog("Export", (done) =>
-    h(
-      "div",
-      {},
-      h("p", { class: "quiet break" }, sentence(filters), total !== null && [": ", plural(total, "activity", "activities")]),
-      FORMATS.map((format) => h("button", { class: "item", onclick: () => done(format) }, format.name, h("span", { class: "quiet" }, format.help))),
-      h("div", { class: "row end" }, h("a", { class: "button", href: "/exports", onclick: () => done(null) }, "Earlier exports"), h("button", { onclick: () => done(null) }, "Cancel")),
-    ),
-  );
+  const format = await dialog("Export", (done) => [
+    h("p.quiet.break", sentence(filters), total !== null && [": ", activities(total)]),
+    FORMATS.map(([id, name, help]) => h("button.item", { onclick: () => done(id) }, name, h("span.quiet", help))),
+    buttons(h("a.button", { href: "/exports", onclick: () => done() }, "Earlier exports"), button("Cancel", () => done())),
+  ]);
   if (format) await run(format, frozen(filters, Date.now()));
 }
 
 async function run(format, filters) {
   const controller = new AbortController();
   const bar = h("progress", { max: "1", value: 0, "aria-label": "Progress" });
-  const text = h("p", { class: "quiet", role: "status" }, "Starting …");
+  const text = h("p.quiet", { role: "status" }, "Starting …");
   const closed = dialog("Exporting", (done) => {
     controller.signal.addEventListener("abort", () => done(null));
-    return h("div", {}, text, bar, h("div", { class: "row end" }, h("button", { onclick: () => controller.abort() }, "Cancel")));
+    return [text, bar, buttons(button("Cancel", () => controller.abort()))];
   });
   closed.then(() => controller.abort());
   const showProgress = ({ rows, total }) => {
@@ -49,7 +42,7 @@ async function run(format, filters) {
   let started = null;
   try {
     const { sort, direction } = here();
-    started = await api.beginExport({ filters, format: format.id, sortField: sort, sortDirection: direction });
+    started = await api.beginExport({ filters, format, sortField: sort, sortDirection: direction });
     const done = await finished(started, showProgress, controller.signal);
     if (done.state === "ready") download(done);
     else toast(`The export failed: ${done.error}`, "bad");
@@ -81,5 +74,5 @@ function download({ id, rows }) {
   document.body.append(link);
   link.click();
   link.remove();
-  toast(`${plural(rows, "activity", "activities")} exported`);
+  toast(`${activities(rows)} exported`);
 }

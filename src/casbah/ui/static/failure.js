@@ -1,10 +1,10 @@
 // Shown instead of a result: the kind of failure, the server's message, and a button to retry.
 
-import { h } from "./dom.js";
+import { isAborted } from "./api.js";
+import { button, h, put } from "./dom.js";
 
 const TOO_MANY = 429;
 
-/** The heading for a failure. */
 export function heading({ status }) {
   if (status === undefined) return "This page has a bug";
   if (status === 0) return "Cannot reach the server";
@@ -17,9 +17,26 @@ export function failure(error, retry) {
   const title = heading(error);
   const mayHelp = error.status === 0 || error.status === TOO_MANY || error.status >= 500;
   return h(
-    "div",
-    { class: "failure", role: "alert" },
-    h("p", { class: "wrong" }, h("b", {}, title), error.message !== title && [": ", error.message]),
-    mayHelp && h("button", { onclick: retry }, "Retry"),
+    ".failure",
+    { role: "alert" },
+    h("p.wrong", h("b", title), error.message !== title && [": ", error.message]),
+    mayHelp && button("Retry", retry),
   );
+}
+
+/** A function that fills a box with what `load()` resolves to, or else with the failure and a button for `retry`. */
+export const loader = (box, load, retry) =>
+  async function run() {
+    try {
+      put(box, await load());
+    } catch (error) {
+      if (!isAborted(error)) put(box, failure(error, retry ?? run));
+    }
+  };
+
+/** An element that fills itself with what `load()` resolves to. */
+export function loading(load, text = "Loading …") {
+  const box = h("div", h("p.quiet", text));
+  loader(box, load)();
+  return box;
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { completion } from "./completion.js";
-import { popover, h, put, closePopover } from "./dom.js";
+import { button, closePopover, h, opener, popover, put } from "./dom.js";
 import { editor } from "./editor.js";
 import { showGroups } from "./groups.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
@@ -12,9 +12,8 @@ import { typed } from "./saved.js";
 import { hasHidden } from "./visible.js";
 import { condition, zoneName } from "./words.js";
 
-/** The bar; `draw()` shows the state in the URL. */
 export function filterBar() {
-  const chips = h("ul", { class: "chips", "aria-label": "Filters" });
+  const chips = h("ul.chips", { "aria-label": "Filters" });
   const search = h("input", {
     type: "text",
     role: "combobox",
@@ -30,7 +29,7 @@ export function filterBar() {
   const help = h("p", { id: "search-help", class: "quiet small", role: "status" });
   const completions = completion(search, {
     filters: (text) => (TIMED.test(text) ? besides() : inPeriod(besides())),
-    onerror: (error) => put(help, error && h("span", { class: "wrong" }, error.message)),
+    onerror: (error) => put(help, error && h("span.wrong", {}, error.message)),
   });
   const run = async (text = search.value, options = {}) => {
     put(help);
@@ -42,7 +41,7 @@ export function filterBar() {
       if (!place) throw error;
       if (options.replace) go({}, options);
       search.value = text;
-      put(help, h("span", { class: "wrong" }, error.message));
+      put(help, h("span.wrong", {}, error.message));
       if (document.activeElement === search) selectWord(search, Number(place[1]) - 1);
     }
   };
@@ -52,9 +51,9 @@ export function filterBar() {
     search.value = [search.value, groupText(group)].filter(Boolean).join(" ");
     search.focus();
   };
-  const howTo = h("button", { class: "add", "aria-label": "How to search", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => popover(howTo, examples(), { label: "How to search" }) }, "?");
-  const basic = withButton().filter((name) => name !== "date").map((name) => opener(name));
-  const more = h("button", { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(more) }, "More filters");
+  const howTo = opener("?", (anchor) => popover(anchor, "How to search", examples()), { class: "add", "aria-label": "How to search" });
+  const basic = withButton().filter((name) => name !== "date").map((name) => opener(label(name), (anchor) => edit(anchor, name), { class: "add fold" }));
+  const more = opener("More filters", choose, { class: "add" });
   const drawChips = () => {
     const { filters } = here();
     const groups = groupsOf(filters).map(({ group }) => group);
@@ -68,14 +67,13 @@ export function filterBar() {
       run(q, { replace: true });
       return;
     }
-    const words = filters.text?.text;
-    search.value = words === undefined ? "" : Array.isArray(words) ? words.join(" ") : String(words);
+    search.value = [filters.text?.text ?? []].flat().join(" ");
     drawChips();
   };
   const node = h(
-    "section",
-    { class: "bar", "aria-label": "Filter" },
-    h("div", { class: "row wrap" }, h("div", { class: "search" }, search, completions.node), howTo, basic, more),
+    "section.bar",
+    { "aria-label": "Filter" },
+    h(".row.wrap", h(".search", search, completions.node), howTo, basic, more),
     help,
     chips,
   );
@@ -89,7 +87,6 @@ function selectWord(box, position) {
   box.setSelectionRange(start, start + Math.max(length, 1));
 }
 
-/** What people may type, each with what it finds. */
 const EXAMPLES = [
   ["invoice 2026", "both words, in any text"],
   ['"invoice 2026"', "the words next to each other"],
@@ -103,8 +100,7 @@ const EXAMPLES = [
   ["admin:yes OR file:*", "either of the two; * is any value"],
 ];
 
-const examples = () =>
-  h("div", { class: "menu" }, h("table", {}, EXAMPLES.map(([text, what]) => h("tr", {}, h("td", {}, h("code", {}, text)), h("td", {}, what)))));
+const examples = () => h(".menu", h("table", EXAMPLES.map(([text, what]) => h("tr", h("td", h("code", text)), h("td", what)))));
 
 /** A search with a time, which takes the place of the period shown. */
 const TIMED = /(^|[\s(-])(since|until|date):/i;
@@ -124,58 +120,35 @@ async function searched(text, options) {
   go({ filters: meant.filters, open: null }, options);
 }
 
-function opener(name) {
-  const button = h(
-    "button",
-    { class: "add fold", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(button, name) },
-    label(name),
-  );
-  return button;
-}
-
 /** One chip per condition, except the date, which the time picker shows, and searched words: the box shows them, unless they have hidden characters. */
 function drawn(filters, edited) {
   const { date, ...others } = filters;
   const all = conditionsOf(others);
   const groups = groupsOf(filters);
   const shown = all.filter(([name, operator, operands]) => !(name === "text" && operator === "text" && !hasHidden(String(operands))));
-  const items = shown.map(([name, operator, operands]) => h("li", {}, chip(name, operator, operands)));
-  items.push(...groups.map((group) => h("li", {}, groupChip(group, edited))));
-  if (all.length || groups.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: date ? { date } : {}, open: null }) }, "Clear all")));
-  return items;
+  const clear = button("Clear all", () => go({ filters: date ? { date } : {}, open: null }), { class: "bare" });
+  const items = [...shown.map((one) => conditionChip(...one)), ...groups.map((group) => groupChip(group, edited)), all.length + groups.length > 0 && clear];
+  return items.filter(Boolean).map((item) => h("li", item));
 }
 
-function chip(name, operator, operands) {
+function conditionChip(name, operator, operands) {
   const [what, how, values] = condition(name, operator, operands);
-  const open = h(
-    "button",
-    { class: "chip-open", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(open, name, operator, operands) },
-    h("span", { class: "chip-what" }, what),
-    ` ${how} `,
-    values.length > 0 && h("b", {}, values),
-  );
-  const remove = h(
-    "button",
-    {
-      class: "chip-remove",
-      "aria-label": ["Remove ", what, " ", how, " ", values],
-      onclick: () => go({ filters: withCondition(here().filters, name, operator, null), open: null }),
-    },
-    "×",
-  );
-  return h("span", { class: "chip" }, open, remove);
+  const text = [h("span.chip-what", what), ` ${how} `, values.length > 0 && h("b", values)];
+  const open = opener(text, (anchor) => edit(anchor, name, operator, operands), { class: "chip-open" });
+  return chip(open, [what, " ", how, " ", values], () => withCondition(here().filters, name, operator, null));
 }
 
 /** A group is shown as the search that it is; opening it takes it into the box. */
 function groupChip({ group, rest }, edited) {
   const text = groupText(group) ?? "…";
-  const open = h("button", { class: "chip-open", title: "Edit in the search box", onclick: () => edited({ group, rest }) }, h("b", {}, text));
-  const remove = h("button", { class: "chip-remove", "aria-label": ["Remove ", text], onclick: () => go({ filters: rest, open: null }) }, "×");
-  return h("span", { class: "chip" }, open, remove);
+  return chip(button(h("b", text), () => edited({ group, rest }), { class: "chip-open", title: "Edit in the search box" }), text, () => rest);
 }
 
-/** Open the panel of a filter; changes take effect at once. */
-export function edit(anchor, name, operator, operands) {
+/** A button, and one for the filters without what it shows. */
+const chip = (open, name, others) =>
+  h("span.chip", open, h("button.chip-remove", { "aria-label": ["Remove ", name], onclick: () => go({ filters: others(), open: null }) }, "×"));
+
+function edit(anchor, name, operator, operands) {
   const current = here().filters[name] ?? {};
   const first = operator ?? Object.keys(current)[0];
   const values = operands ?? current[first];
@@ -183,32 +156,16 @@ export function edit(anchor, name, operator, operands) {
     const all = Object.entries(changes).reduce((so, [changed, next]) => withCondition(so, name, changed, next), here().filters);
     go({ filters: all, open: null });
   };
-  popover(
-    anchor,
-    editor({
-      name,
-      operator: first,
-      values: values === undefined ? undefined : Array.isArray(values) ? values : [values],
-      others: () => inPeriod(without(here().filters, name)),
-      set,
-    }),
-    { label: `Filter ${label(name)}` },
-  );
+  const others = () => inPeriod(without(here().filters, name));
+  popover(anchor, `Filter ${label(name)}`, editor({ name, operator: first, values: values === undefined ? undefined : [values].flat(), others, set }));
 }
 
-/** Choose one of all filters. */
 function choose(anchor) {
-  const items = known().map((name) =>
-    h("button", { class: "item", "data-name": `${label(name)} ${name}`.toLowerCase(), onclick: () => (closePopover(), edit(anchor, name)) }, label(name), h("code", {}, name)),
-  );
-  const narrow = h("input", {
-    type: "search",
-    placeholder: "Find a filter …",
-    "aria-label": "Find a filter",
-    autofocus: true,
-    oninput: () => {
-      for (const item of items) item.hidden = !item.dataset.name.includes(narrow.value.trim().toLowerCase());
-    },
-  });
-  popover(anchor, h("div", { class: "menu" }, narrow, items), { label: "Filters" });
+  const items = known().map((name) => h("button.item", { onclick: () => (closePopover(), edit(anchor, name)) }, label(name), h("code", name)));
+  const oninput = () => {
+    const wanted = narrow.value.trim().toLowerCase();
+    known().forEach((name, position) => (items[position].hidden = !`${label(name)} ${name}`.toLowerCase().includes(wanted)));
+  };
+  const narrow = h("input", { type: "search", placeholder: "Find a filter …", "aria-label": "Find a filter", autofocus: true, oninput });
+  popover(anchor, "Filters", h(".menu", narrow, items));
 }

@@ -3,11 +3,11 @@
 
 import * as api from "./api.js";
 import { roundUp, ticks } from "./axis.js";
-import { h, put, svgTitle } from "./dom.js";
+import { button, h, put, quiet, svgTitle } from "./dom.js";
 import { facetPrefix, label, valueLabel } from "./language.js";
 import { atTime, between, ends } from "./period.js";
 import { go, here, withCondition, withValue, without } from "./place.js";
-import { counted, plural, spanStart } from "./words.js";
+import { activities, counted, plural, spanStart } from "./words.js";
 
 const SPANS = 80;
 const HEIGHT = 96;
@@ -23,24 +23,22 @@ const ROUNDS = 4;
 
 /** The histogram; `load(filters, signal, period)` fetches and draws it, `clear(content)` replaces it. */
 export function histogram() {
-  const legend = h("div", { class: "legend" });
-  const plot = h("div", { class: "plot" });
-  const edges = h("div", { class: "edges" });
-  const division = h(
-    "select",
-    { "aria-label": "Divide the bars by", onchange: (event) => go({ by: event.target.value }, { replace: true }) },
-    DIVISIONS.map((name) => h("option", { value: name }, `by ${label(name).toLowerCase()}`)),
-  );
-  const node = h("section", { class: "histogram", "aria-label": "Activities over time" }, plot, edges, h("div", { class: "row" }, legend, division));
+  const legend = h(".legend");
+  const plot = h(".plot");
+  const edges = h(".edges");
+  const option = (name) => h("option", { value: name }, `by ${label(name).toLowerCase()}`);
+  const onchange = () => go({ by: division.value }, { replace: true });
+  const division = h("select", { "aria-label": "Divide the bars by", onchange }, DIVISIONS.map(option));
+  const node = h("section.histogram", { "aria-label": "Activities over time" }, plot, edges, h(".row", legend, division));
   const load = async (filters, signal, period) => {
     const { by, sort } = here();
-    if (!DIVISIONS.includes(by)) division.append(h("option", { value: by }, `by ${label(by).toLowerCase()}`));
+    if (!DIVISIONS.includes(by)) division.append(option(by));
     division.value = by;
     const window = await windowOf(filters, sort, period, signal);
     const result = await api.histogram({ filters, by, prefix: facetPrefix(by), series: SERIES, spans: SPANS, sortField: sort, ...window }, { signal });
     put(plot, drawn(result, sort, Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH))));
     put(legend, legendOf(result));
-    put(edges, result.width && h("span", { class: "quiet" }, `each bar ${widthText(result.width)}`));
+    put(edges, result.width && h("span.quiet", `each bar ${widthText(result.width)}`));
     const [earlier, later] = await Promise.all(["first", "last"].map((side) => beyond(side, window[side], filters, sort, period, signal)));
     edges.prepend(earlier);
     edges.append(later);
@@ -81,87 +79,68 @@ function inner({ first, last, width, total, spans }) {
 /** How many activities are before or after the chart. A click shows them: all time if they are not in the period. */
 async function beyond(side, bound, filters, sort, period, signal) {
   const isEarlier = side === "first";
-  if (bound === undefined) return h("span", {});
+  if (bound === undefined) return h("span");
   const others = period.isPlain ? without(filters, "date") : filters;
   const outside = { ...others, all: [...(others.all ?? []), { [sort]: { [isEarlier ? "lt" : "gt"]: bound } }] };
   const { total } = await api.list({ filters: outside, limit: 1 }, { signal });
-  if (!total) return h("span", {});
+  if (!total) return h("span");
   const isOther = (isEarlier ? period.start : period.end) !== null;
   const target = isOther ? atTime("all") : isEarlier ? between(null, bound - 1) : between(bound + 1, null);
-  const title = isOther ? "Not in this period; show all time" : "Show them";
-  return h("button", { class: "bare edge", title, onclick: () => go(target) }, isEarlier && "‹ ", `${counted(total)} ${isEarlier ? "earlier" : "later"}`, !isEarlier && " ›");
+  const text = isEarlier ? `‹ ${counted(total)} earlier` : `${counted(total)} later ›`;
+  return button(text, () => go(target), { class: "bare edge", title: isOther ? "Not in this period; show all time" : "Show them" });
 }
 
-function drawn(result, sort, most) {
-  if (!result.spans.length) return h("p", { class: "quiet empty" }, "No activity in this period.");
-  const { width } = result;
-  const begin = result.spans[0].start - Math.max(0, Math.ceil((result.spans[0].start - result.first) / width)) * width;
-  const spans = Math.max(Math.floor((result.last - begin) / width), Math.round((result.spans.at(-1).start - begin) / width)) + 1;
-  const high = Math.max(...result.spans.map((span) => span.total));
-  const top = roundUp(high);
-  const stacks = new Map(result.spans.map((span) => [span.start, { total: span.total, parts: [] }]));
-  [...result.series, result.rest].forEach((series, position) => {
-    for (const { start, total } of series.spans) stacks.get(start)?.parts.push([position < result.series.length ? position : "rest", total]);
-  });
-  const bars = [...stacks].map(([start, { total, parts }]) => bar(start, total, parts, { begin, width, spans, top }));
-  const brush = h("rect", { class: "brush", y: 0, height: HEIGHT, x: 0, width: 0 });
-  const sum = `${plural(result.total, "activity", "activities")} from ${spanStart(result.first, width)} to ${spanStart(result.last, width)}; at most ${counted(high)} in one bar`;
-  const svg = h(
-    "svg",
-    { viewBox: `0 0 ${spans} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": sum, height: HEIGHT },
-    bars,
-    brush,
-  );
-  brushing(svg, brush, { begin, width, spans, sort });
-  return [heights(top), svg, axis(begin, begin + spans * width, most)];
+function drawn({ spans: full, series, rest, first, last, width, total }, sort, most) {
+  if (!full.length) return h("p.quiet.empty", "No activity in this period.");
+  const begin = full[0].start - Math.max(0, Math.ceil((full[0].start - first) / width)) * width;
+  const spans = Math.max(Math.floor((last - begin) / width), Math.round((full.at(-1).start - begin) / width)) + 1;
+  const high = Math.max(...full.map((span) => span.total));
+  const chart = { begin, width, spans, sort, top: roundUp(high) };
+  const stacks = new Map(full.map((span) => [span.start, { ...span, parts: [] }]));
+  const stack = (all, name) => all.spans.forEach(({ start, total }) => stacks.get(start)?.parts.push([name, total]));
+  series.forEach(stack);
+  stack(rest, "rest");
+  const sum = `${activities(total)} from ${spanStart(first, width)} to ${spanStart(last, width)}; at most ${counted(high)} in one bar`;
+  const brush = h("rect.brush", { y: 0, height: HEIGHT, x: 0, width: 0 });
+  const svg = h("svg", { viewBox: `0 0 ${spans} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": sum, height: HEIGHT }, [...stacks.values()].map((one) => bar(one, chart)), brush);
+  brushing(svg, brush, chart);
+  return [heights(chart.top), svg, axis(begin, begin + spans * width, most)];
 }
 
 /** The lines of the full and the half height, with their numbers. */
-function heights(top) {
-  const shown = top > 1 ? [[0, top], [HEIGHT / 2, top / 2]] : [[0, top]];
-  return shown.map(([y, value]) => {
-    const line = h("div", { class: "height", "aria-hidden": "true" }, h("span", {}, counted(value)));
-    line.style.top = `${y}px`;
-    return line;
-  });
-}
+const heights = (top) =>
+  (top > 1 ? [1, 2] : [1]).map((part) => h(".height", { "aria-hidden": true, style: { top: `${HEIGHT - HEIGHT / part}px` } }, h("span", counted(top / part))));
 
-/** Ticks below the bars. */
 function axis(first, last, most) {
   const marks = ticks(first, last, most).map(({ ms, text }) => {
-    const mark = h("span", { class: "tick" }, text);
     const share = (ms - first) / (last - first);
-    mark.style.left = `${100 * share}%`;
-    if (share > LATE) mark.classList.add("at-end");
-    return mark;
+    return h("span.tick", { class: share > LATE ? "at-end" : null, style: { left: `${100 * share}%` } }, text);
   });
-  return h("div", { class: "axis", "aria-hidden": "true" }, marks);
+  return h(".axis", { "aria-hidden": true }, marks);
 }
 
-function bar(start, total, parts, { begin, width, spans, top }) {
-  const at = Math.round((start - begin) / width);
+function bar({ start, total, parts }, { begin, width, spans, top }) {
+  const x = Math.round((start - begin) / width);
   const sum = parts.reduce((all, [, value]) => all + value, 0) || 1;
-  let below = 0;
   // A bar has a visible minimum height. Where values overlap, their shares make up the bar.
   const tall = Math.max((total / top) * HEIGHT, 1.5);
   const gap = spans > 200 ? 0 : 0.12;
-  const pieces = parts.map(([series, value]) => {
-    const high = (value / sum) * tall;
-    below += high;
-    return h("rect", { class: `series-${series}`, x: at + gap / 2, width: 1 - gap, y: HEIGHT - below, height: high });
+  let y = HEIGHT;
+  const pieces = parts.map(([name, value]) => {
+    const height = (value / sum) * tall;
+    y -= height;
+    return h(`rect.series-${name}`, { x: x + gap / 2, width: 1 - gap, y, height });
   });
-  const group = h("g", {}, h("rect", { class: "hit", x: at, width: 1, y: 0, height: HEIGHT }), pieces);
-  group.append(svgTitle(`${spanStart(start, width)}: ${plural(total, "activity", "activities")}`));
-  return group;
+  return h("g", h("rect.hit", { x, width: 1, y: 0, height: HEIGHT }), pieces, svgTitle(`${spanStart(start, width)}: ${activities(total)}`));
 }
 
-/** Dragging over the bars, or clicking one, sets the date filter. */
 function brushing(svg, brush, { begin, width, spans, sort }) {
   let from = null;
   const at = (event) => {
     const box = svg.getBoundingClientRect();
     return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * spans;
   };
+  const dragged = (event) => [from.at, at(event)].sort((one, other) => one - other);
   svg.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     from = { x: event.clientX, at: at(event) };
@@ -169,7 +148,7 @@ function brushing(svg, brush, { begin, width, spans, sort }) {
   });
   svg.addEventListener("pointermove", (event) => {
     if (from === null) return;
-    const [low, high] = [from.at, at(event)].sort((one, other) => one - other);
+    const [low, high] = dragged(event);
     brush.setAttribute("x", low);
     brush.setAttribute("width", high - low);
   });
@@ -179,11 +158,10 @@ function brushing(svg, brush, { begin, width, spans, sort }) {
   });
   svg.addEventListener("pointerup", (event) => {
     if (from === null) return;
-    const dragged = Math.abs(event.clientX - from.x) >= MIN_DRAG;
-    const [low, high] = [from.at, at(event)].sort((one, other) => one - other);
-    from = null;
+    const [low, high] = dragged(event);
     const first = Math.min(Math.floor(low), spans - 1);
-    const last = dragged ? Math.min(Math.ceil(high), spans) : first + 1;
+    const last = Math.abs(event.clientX - from.x) >= MIN_DRAG ? Math.min(Math.ceil(high), spans) : first + 1;
+    from = null;
     narrow(sort, begin + first * width, begin + last * width - 1);
   });
 }
@@ -193,26 +171,18 @@ function narrow(name, start, end) {
   go(name === "date" ? between(start, end) : narrowed, { zoomed: true });
 }
 
-function legendOf(result) {
-  const swatch = (series) => h("span", { class: `swatch series-${series}`, "aria-hidden": "true" });
-  const named = result.series.map((series, position) =>
-    h(
-      "button",
-      { class: "bare key", title: "Filter by it", onclick: () => go({ filters: withValue(here().filters, result.by, "eq", series.value), open: null }) },
-      swatch(position),
-      h("span", { class: "cut" }, valueLabel(result.by, series.value)),
-      " ",
-      h("span", { class: "quiet" }, counted(series.total)),
-    ),
-  );
-  const rest = result.rest.total > 0 && h("span", { class: "key" }, swatch("rest"), "other values ", h("span", { class: "quiet" }, counted(result.rest.total)));
-  return [named, rest];
+function legendOf({ by, series, rest }) {
+  const key = (name, text, total) => [h(`span.swatch.series-${name}`, { "aria-hidden": true }), text, " ", h("span.quiet", counted(total))];
+  const named = series.map(({ value, total }, position) => {
+    const onclick = () => go({ filters: withValue(here().filters, by, "eq", value), open: null });
+    return h("button.bare.key", { title: "Filter by it", onclick }, key(position, h("span.cut", valueLabel(by, value)), total));
+  });
+  return [named, rest.total > 0 && h("span.key", key("rest", "other values", rest.total))];
 }
 
-const UNITS = [["week", 604_800_000], ["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1_000]];
+const UNITS = { week: 604_800_000, day: 86_400_000, hour: 3_600_000, minute: 60_000, second: 1_000 };
 
-/** The width of a bar in words. */
 function widthText(width) {
-  const [unit, ms] = UNITS.find(([, length]) => width >= length && width % length === 0) ?? ["ms", 1];
-  return width === ms ? `a ${unit}`.replace("a hour", "an hour") : plural(width / ms, unit, `${unit}s`);
+  const [unit, ms] = Object.entries(UNITS).find(([, length]) => width >= length && width % length === 0) ?? ["ms", 1];
+  return width === ms ? `${unit === "hour" ? "an" : "a"} ${unit}` : plural(width / ms, unit);
 }

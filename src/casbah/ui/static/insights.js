@@ -1,100 +1,70 @@
 // What else a user or an address did in the 30 days before an activity; each number links to its query.
 
 import * as api from "./api.js";
-import { h, put } from "./dom.js";
-import { failure } from "./failure.js";
+import { h } from "./dom.js";
+import { loading } from "./failure.js";
 import { valueLabel } from "./language.js";
-import { address } from "./place.js";
-import { sparkline } from "./sparkline.js";
-import { bare, counted, moment, plural } from "./words.js";
+import { countLink, momentLink } from "./link.js";
+import { DAY } from "./period.js";
+import { address, only } from "./place.js";
+import { filled, sparkline } from "./sparkline.js";
+import { activities, bare } from "./words.js";
 
-const DAY = 86_400_000;
 const DAYS = 30;
 const SHOWN = 4;
 const HEIGHT = 36;
 
-const OF_USER = [
-  ["Countries", "location.country"],
-  ["ISPs", "location.organizations"],
-  ["IP addresses", "ip.address"],
-  ["User agents", "userAgent.userAgent"],
-  ["Apps", "service"],
-];
-const OF_ADDRESS = [
-  ["Users", "user.username"],
-  ["Countries", "location.country"],
-  ["ISPs", "location.organizations"],
-  ["User agents", "userAgent.userAgent"],
-  ["Apps", "service"],
-];
+const FACETS = {
+  "user.username": "Users",
+  "location.country": "Countries",
+  "location.organizations": "ISPs",
+  "ip.address": "IP addresses",
+  "userAgent.userAgent": "User agents",
+  service: "Apps",
+};
 
-/** Insights on a record's user and address, if it has them. */
 export function insights({ user, ip, at }, signal) {
-  const sections = [
-    user && about("This user", "user.username", user, OF_USER, at, signal),
-    ip && about("This IP address", "ip.address", ip, OF_ADDRESS, at, signal),
-  ].filter(Boolean);
-  return sections.length ? h("section", { "aria-label": "Insights" }, h("h3", {}, `Insights: previous ${DAYS} days`), sections) : null;
+  const sections = [user && about("This user", "user.username", user, at, signal), ip && about("This IP address", "ip.address", ip, at, signal)].filter(Boolean);
+  return sections.length ? h("section", { "aria-label": "Insights" }, h("h3", `Insights: previous ${DAYS} days`), sections) : null;
 }
 
-function about(title, filter, value, facets, at, signal) {
-  const mine = { [filter]: { eq: [value] } };
-  const window = { start: at - DAYS * DAY, end: at };
-  const filters = { ...mine, date: { range: [window] } };
-  const box = h("div", { class: "insight" }, h("h4", {}, title), h("p", { class: "quiet" }, "Counting …"));
-  const start = () =>
-    load(box, { title, mine, filters, window, facets, filter }, signal).catch((error) => {
-      if (!api.isAborted(error)) put(box, h("h4", {}, title), failure(error, start));
-    });
-  start();
-  return box;
-}
+const about = (title, filter, value, at, signal) => h(".insight", h("h4", title), loading(() => counts(filter, value, at, signal), "Counting …"));
 
-async function load(box, { title, mine, filters, window, facets, filter }, signal) {
-  const administrative = { ...filters, "activity.type": { eq: [true] } };
-  const [days, counts, admin, first] = await Promise.all([
-    api.histogram({ filters, width: DAY, first: window.start, last: window.end }, { signal }),
-    api.facets({ filters, facets: facets.map(([, name]) => name), limit: SHOWN }, { signal }),
+async function counts(filter, value, at, signal) {
+  const [first, last] = [at - DAYS * DAY, at];
+  const mine = only(filter, value);
+  const filters = { ...mine, date: { range: [{ start: first, end: last }] } };
+  const administrative = { ...filters, ...only("activity.type", true) };
+  const others = Object.keys(FACETS).filter((name) => name !== filter);
+  const [days, { total, facets }, admin, { data: [oldest] }] = await Promise.all([
+    api.histogram({ filters, width: DAY, first, last }, { signal }),
+    api.facets({ filters, facets: others, limit: SHOWN }, { signal }),
     api.list({ filters: administrative, limit: 1 }, { signal }),
     api.list({ filters: mine, sortDirection: "asc", limit: 1 }, { signal }),
   ]);
-  const oldest = first.data[0];
-  put(
-    box,
-    h("h4", {}, title),
-    perDay(days, filters, window),
-    h(
-      "dl",
-      { class: "counts" },
-      pair("Activities", link(counts.total, filters)),
-      pair("Administrative", link(admin.total, administrative)),
-      oldest && pair("First seen", h("a", { href: address({ filters: mine, time: "all", direction: "asc", open: oldest._id }) }, moment(oldest.timestamp))),
-    ),
-    counts.facets.map((facet, position) => frequent(facets[position][0], facet, filters, filter)),
-  );
+  return [
+    perDay(days, filters, first, last),
+    facts([["Activities", countLink(filters, total)], ["Administrative", countLink(administrative, admin.total)], oldest && ["First seen", momentLink(mine, oldest, "asc")]]),
+    facets.map((facet) => frequent(facet, filters)),
+  ];
 }
 
-const pair = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
-const link = (total, filters) => h("a", { href: address({ filters }) }, counted(total));
+export const facts = (rows) => h("dl.counts", rows.filter(Boolean).map(([name, value]) => [h("dt", name), h("dd", value)]));
 
-function frequent(title, { filter, values }, filters, own) {
-  if (!values.length || filter === own) return null;
-  const items = values.map(({ value, total }) =>
-    h("li", {}, h("span", { class: "cut grow", title: valueLabel(filter, value) }, valueLabel(filter, value)), link(total, { ...filters, [filter]: { eq: [value] } })),
-  );
-  return h("div", { class: "frequent" }, h("h5", {}, title), h("ul", {}, items));
+function frequent({ filter, values }, filters) {
+  if (!values.length) return null;
+  const items = values.map(({ value, total }) => {
+    const text = valueLabel(filter, value);
+    return h("li", h("span.cut.grow", { title: text }, text), countLink({ ...filters, ...only(filter, value) }, total));
+  });
+  return h(".frequent", h("h5", FACETS[filter]), h("ul", items));
 }
 
-/** Activities per day; each bar links to its day. */
-function perDay(result, filters, window) {
-  const totals = new Map(result.spans.map((span) => [span.start, span.total]));
-  const begin = Math.floor(window.start / DAY) * DAY;
-  const bars = Array.from({ length: DAYS + 1 }, (_, day) => {
-    const start = begin + day * DAY;
-    const total = totals.get(start) ?? 0;
-    const range = { start: Math.max(start, window.start), end: Math.min(start + DAY - 1, window.end) };
-    const text = `${bare(start).slice(0, 10)}: ${plural(total, "activity", "activities")}`;
-    return { total, text, href: address({ filters: { ...filters, date: { range: [range] } } }) };
+function perDay({ spans }, filters, first, last) {
+  const begin = Math.floor(first / DAY) * DAY;
+  const bars = filled(spans, { first: begin, last: begin + DAYS * DAY, width: DAY }).map(([start, total]) => {
+    const range = { start: Math.max(start, first), end: Math.min(start + DAY - 1, last) };
+    return { total, text: `${bare(start).slice(0, 10)}: ${activities(total)}`, href: address({ filters: { ...filters, date: { range: [range] } } }) };
   });
   return sparkline(bars, HEIGHT);
 }

@@ -15,7 +15,6 @@ export class Exact {
   }
 }
 
-/** Whether a value is a list or an object. */
 export const isNested = (value) => value !== null && typeof value === "object" && !(value instanceof Exact);
 
 /** The value of a JSON number: a plain number if it converts back to the same text, else an Exact. */
@@ -51,7 +50,6 @@ export function parseWithMarks(text) {
   return JSON.parse(marked, (_, value) => (isNested(value) && Object.hasOwn(value, mark) ? new Exact(value[mark]) : value));
 }
 
-/** The JSON text of a value, with all digits of numbers. */
 export function stringify(value, indent = 0) {
   const mark = newMark();
   let exact = false;
@@ -60,3 +58,13 @@ export function stringify(value, indent = 0) {
 }
 
 const newMark = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+/** The list that the browser remembers under a key; null if there is none. */
+export function remembered(key) {
+  try {
+    const list = parse(localStorage.getItem(key));
+    return Array.isArray(list) ? list : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,24 +1,22 @@
 // Keys of the log, and their list.
 
-import { dialog, h } from "./dom.js";
+import { button, buttons, dialog, h } from "./dom.js";
 
-const LIST = [
-  ["/", "Search"],
-  ["t", "Choose the period"],
-  ["j, ↓", "Next activity"],
-  ["k, ↑", "Previous activity"],
-  ["Enter", "Open the activity"],
-  ["Escape", "Close the open activity or list"],
-  ["?", "This list"],
-];
+const LIST = {
+  "/": "Search",
+  t: "Choose the period",
+  "j, ↓": "Next activity",
+  "k, ↑": "Previous activity",
+  Enter: "Open the activity",
+  Escape: "Close the open activity or list",
+  "?": "This list",
+};
 
-/** Show the list of keys. */
-export function showKeys() {
-  return dialog("Keys", (done) => [
-    h("table", { class: "key-list" }, h("tbody", {}, LIST.map(([key, what]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, what))))),
-    h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(null) }, "Close")),
-  ].reduce((all, child) => (all.append(child), all), h("div")));
-}
+export const showKeys = () =>
+  dialog("Keys", (done) => [
+    h("table.key-list", h("tbody", Object.entries(LIST).map(([key, what]) => h("tr", h("th", { scope: "row" }, h("kbd", key)), h("td", what))))),
+    buttons(button("Close", () => done(), { autofocus: true })),
+  ]);
 
 /** Listen for the keys of the log, except while something is typed or open; returns what ends that. */
 export function logKeys({ step, period }) {

@@ -7,49 +7,46 @@ import { cut } from "./visible.js";
 const LONGEST = 300;
 
 const known = { filters: new Map(), operators: new Map(), names: new Map(), givenNames: new Map() };
+const key = (value) => (value === null ? "null" : String(value).toLowerCase());
 
 /** Load filters and choices from the server. Call once, before using anything else here. */
 export async function learn() {
-  const [metadata, choices] = await Promise.all([api.metadata(), api.choices()]);
+  const [metadata, { filters, operators, data, givenNames }] = await Promise.all([api.metadata(), api.choices()]);
   const accepted = new Map(metadata.filters.map((item) => [item.name, { type: item.inputType.type, operators: item.operators }]));
-  known.filters = new Map(choices.filters.map((item) => [item.name, { ...item, ...accepted.get(item.name) }]));
-  known.operators = new Map(choices.operators.map((item) => [item.name, item]));
   const named = (items) => new Map(items.map((item) => [item.filter, new Map(item.values.map((choice) => [key(choice.value), choice]))]));
-  Object.assign(known, { names: named(choices.data), givenNames: named(choices.givenNames) });
+  known.filters = new Map(filters.map((item) => [item.name, { ...item, ...accepted.get(item.name) }]));
+  known.operators = new Map(operators.map((item) => [item.name, item]));
+  Object.assign(known, { names: named(data), givenNames: named(givenNames) });
 }
 
-const key = (value) => (value === null ? "null" : String(value).toLowerCase());
-
-const all = () => [...known.filters.values()];
+const describe = (name) => known.filters.get(name);
+const namesWhere = (test) => [...known.filters.values()].filter(test).map((item) => item.name);
 
 /** The names of all filters, in the order of the menu. */
-export const filters = () => [...known.filters.keys()];
-
-/** The filters that have a button. */
-export const withButton = () => all().filter((item) => item.button).map((item) => item.name);
+export const filters = () => namesWhere(() => true);
+export const withButton = () => namesWhere((item) => item.button);
+export const nameable = () => namesWhere((item) => item.nameable);
 
 /** The facets that are shown by default, in order. */
-export const usualFacets = () =>
-  all().filter((item) => item.facet !== null).sort((one, other) => one.facet - other.facet).map((item) => item.name);
+export const usualFacets = () => namesWhere((item) => item.facet !== null).sort((one, other) => describe(one).facet - describe(other).facet);
 
 /** Whether the values of a filter can be counted; those of an alias, which the server does not list, may be. */
-export const isCountable = (name) => known.filters.get(name)?.countable ?? true;
+export const isCountable = (name) => describe(name)?.countable ?? true;
 
 /** The prefix of the values of a filter to count: the other values repeat these in other words. */
-export const facetPrefix = (name) => known.filters.get(name)?.facetPrefix ?? "";
+export const facetPrefix = (name) => describe(name)?.facetPrefix ?? "";
 
-export const label = (name) => known.filters.get(name)?.label ?? name;
-export const typeOf = (name) => known.filters.get(name)?.type ?? "text";
-export const operatorsOf = (name) => known.filters.get(name)?.operators.map((operator) => operator.id) ?? ["eq"];
+export const label = (name) => describe(name)?.label ?? name;
+export const typeOf = (name) => describe(name)?.type ?? "text";
+export const isMoment = (name) => typeOf(name) === "ms";
+export const operatorsOf = (name) => describe(name)?.operators.map((operator) => operator.id) ?? ["eq"];
+export const opposite = (operator) => [...known.operators.values()].find((item) => item.complementOf === operator)?.name;
 
 /** The default operator: days for dates, words for free text, else the filter's first documented one. */
 export function preferred(name) {
   const usual = { ms: "gte_ndays", words: "text" }[typeOf(name)];
-  return usual ?? known.filters.get(name)?.operators.find((operator) => operator.documented)?.id ?? operatorsOf(name)[0];
+  return usual ?? describe(name)?.operators.find((operator) => operator.documented)?.id ?? operatorsOf(name)[0];
 }
-
-export const opposite = (operator) => [...known.operators.values()].find((item) => item.complementOf === operator)?.name;
-export const isMoment = (name) => typeOf(name) === "ms";
 
 /** The choices of a filter whose values have names: [{value, name}], else []. */
 export const choicesOf = (name) => [...(known.names.get(name)?.values() ?? [])];
@@ -57,16 +54,11 @@ export const choicesOf = (name) => [...(known.names.get(name)?.values() ?? [])];
 /** The values of a filter that people have given names, as `choicesOf`; its other values have none. */
 export const givenNames = (name) => [...(known.givenNames.get(name)?.values() ?? [])];
 
-/** The filters whose values can be given names. */
-export const nameable = () => all().filter((item) => item.nameable).map((item) => item.name);
-
-/** The display name of an operator of a filter. */
 export function operatorLabel(name, operator) {
   const item = known.operators.get(operator);
   return item?.labels[typeOf(name)] ?? item?.label ?? operator;
 }
 
-/** The display name of a value, truncated. */
 export function valueLabel(name, value) {
   const choice = known.names.get(name)?.get(key(value)) ?? known.givenNames.get(name)?.get(key(value));
   if (choice) return choice.name;
@@ -79,7 +71,6 @@ const texts = new Map();
 /** The text of a group of filters, as a search; null until `learnGroups` has fetched it. */
 export const groupText = (group) => texts.get(stringify(group)) ?? null;
 
-/** Fetch the texts of the groups of filters that are not known yet. */
 export async function learnGroups(groups) {
   for (const group of groups.filter((group) => groupText(group) === null)) {
     texts.set(stringify(group), (await api.explain({ filters: group })).text);

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { badges, COLUMNS, initials, isFailed, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
-import { copy, dialog, popover, h, put, setTitle } from "./dom.js";
+import { button, buttons, copy, dialog, h, opener, popover, put, quiet, setTitle } from "./dom.js";
 import { activityDrawer } from "./drawer.js";
 import { exportButton } from "./export.js";
 import { facets } from "./facets.js";
@@ -12,11 +12,12 @@ import { histogram } from "./histogram.js";
 import { stringify } from "./json.js";
 import { logKeys } from "./keys.js";
 import { learnFrom } from "./language.js";
+import { NO_ACTIVITIES } from "./pages.js";
 import { atTime, forget, periodOf } from "./period.js";
 import { address, entityAddress, go, groupsOf, here, KINDS, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
 import { timeBar } from "./timebar.js";
-import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
+import { activities, counted, isLocal, sentence, setLocal } from "./words.js";
 
 const PAGE = 100;
 /** How many columns fit without scrolling sideways. */
@@ -25,6 +26,8 @@ const APP_COLORS = 6;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
+const density = () => localStorage.getItem("density") ?? "cosy";
+
 /** The view; `draw()` shows the state in the URL, `leave()` stops background work. */
 export function log({ mayProve }) {
   const bar = filterBar();
@@ -32,31 +35,31 @@ export function log({ mayProve }) {
   const top = facets();
   const time = timeBar(load);
   const details = activityDrawer({ mayProve });
-  const total = h("h1", { class: "total", "aria-live": "polite" });
-  const about = h("span", {});
-  const fresh = h("button", { class: "fresh", hidden: true, onclick: () => (forget(), load()) });
+  const total = h("h1.total", { "aria-live": "polite" });
+  const about = h("span");
+  const fresh = h("button.fresh", { hidden: true, onclick: () => (forget(), load()) });
   const head = h("thead", { role: "rowgroup" });
   const body = h("tbody", { role: "rowgroup", onkeydown: move });
   // On narrow screens the table is shown as cards; roles keep its meaning.
-  const table = h("table", { role: "table", class: localStorage.getItem("density") ?? "cosy" }, h("caption", { class: "unseen" }, "Activities"), head, body);
-  const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of activities" }, table);
-  const rest = h("div", { class: "rest" });
+  const table = h("table", { role: "table", class: density() }, h("caption.unseen", "Activities"), head, body);
+  const scroll = h(".scroll", { tabindex: "0", role: "region", "aria-label": "Table of activities" }, table);
+  const rest = h(".rest");
   // Narrow screens show the first activities; what is around them unfolds.
-  const unfold = h("button", { class: "unfold", "aria-expanded": "false", onclick: () => unfold.setAttribute("aria-expanded", String(node.classList.toggle("unfolded"))) }, h("span", { class: "wide" }, "Top values"), h("span", { class: "narrow" }, "Chart and filters"));
+  const toggle = () => (unfold.ariaExpanded = node.classList.toggle("unfolded"));
+  const unfold = h("button.unfold", { "aria-expanded": false, onclick: toggle }, h("span.wide", "Top values"), h("span.narrow", "Chart and filters"));
   const latest = new api.Latest();
   const state = { key: null, rows: [], ids: new Set(), total: null, filters: {}, ended: true, loading: false, mark: null };
 
-  const parts = [total, table, bars.node, top.node];
-
+  const filtersNow = () => state.filters;
+  const tools = [savedQueries(), exportButton(filtersNow, () => state.total), button("API", () => showRequest(state.filters)), opener("View", (anchor) => viewMenu(anchor, redraw, load))];
   const node = h(
-    "div",
-    { class: "log" },
+    ".log",
     time.node,
     bar.node,
-    h("div", { class: "row wrap tools" }, total, about, fresh, h("span", { class: "grow" }), unfold, h("div", { class: "row wrap fold" }, savedQueries(), exportButton(() => state.filters, () => state.total), request(() => state.filters), view(redraw, load))),
-    h("div", { class: "columns" }, h("div", { class: "middle" }, bars.node, scroll, rest), top.node, details.node),
+    h(".row.wrap.tools", total, about, fresh, h("span.grow"), unfold, h(".row.wrap.fold", tools)),
+    h(".columns", h(".middle", bars.node, scroll, rest), top.node, details.node),
   );
-  const stopKeys = logKeys({ step: focusRow, period: () => time.open() });
+  const stopKeys = logKeys({ step: focusRow, period: time.open });
   node.addEventListener("keydown", (event) => event.key === "Escape" && here().open && go({ open: null }));
 
   const onScreen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && next(), { rootMargin: "600px" });
@@ -65,12 +68,14 @@ export function log({ mayProve }) {
   const asking = setInterval(ask, ASK_FOR_NEW_MS);
   document.addEventListener("visibilitychange", ask);
 
+  const setBusy = (busy, ...parts) => parts.forEach((part) => (part.ariaBusy = busy || null));
+
   async function load() {
     const view = here();
     const signal = latest.begin();
     Object.assign(state, { key: keyOf(view), rows: [], ids: new Set(), ended: true, loading: true });
     fresh.hidden = true;
-    for (const part of parts) part.setAttribute("aria-busy", "true");
+    setBusy(true, total, table, bars.node, top.node);
     setTitle(sentence(view.filters));
     put(about, pageLink(view.filters));
     time.draw(null);
@@ -82,7 +87,7 @@ export function log({ mayProve }) {
       const page = await api.list({ filters: state.filters, sortField: view.sort, sortDirection: view.direction, limit: PAGE }, { signal });
       remember(view.filters);
       state.total = page.total;
-      put(total, plural(page.total, "activity", "activities"));
+      put(total, activities(page.total));
       put(body);
       drawHead(view);
       add(page);
@@ -90,19 +95,18 @@ export function log({ mayProve }) {
       if (!api.isAborted(error)) showFailure(error);
       return;
     }
-    for (const part of [total, table]) part.removeAttribute("aria-busy");
+    setBusy(false, total, table);
     // Only now: the rows matter most, and these requests would compete with them for the machine and connections.
     for (const part of [bars, top]) loadPart(part, signal);
   }
 
-  /** Show the failure, and remove the results of the earlier query. */
   function showFailure(error) {
     Object.assign(state, { loading: false, total: null });
     put(total, heading(error));
-    for (const node of [head, body]) put(node);
+    for (const part of [head, body]) put(part);
     for (const part of [bars, top]) part.clear();
     put(rest, failure(error, load));
-    for (const part of parts) part.removeAttribute("aria-busy");
+    setBusy(false, total, table, bars.node, top.node);
   }
 
   /** Load the histogram or the top values; busy until they match the rows. */
@@ -113,7 +117,7 @@ export function log({ mayProve }) {
       if (api.isAborted(error)) return;
       part.clear(failure(error, () => loadPart(part, signal)));
     }
-    part.node.removeAttribute("aria-busy");
+    setBusy(false, part.node);
   }
 
   /** Load the next page, from the timestamp of the last row, skipping the rows shown that share it. */
@@ -128,8 +132,7 @@ export function log({ mayProve }) {
     try {
       add(await api.list({ filters, sortField: sort, sortDirection: direction, limit: PAGE, skip }));
     } catch (error) {
-      state.loading = false;
-      state.ended = true;
+      Object.assign(state, { loading: false, ended: true });
       put(rest, failure(error, () => {
         state.ended = false;
         next();
@@ -143,9 +146,9 @@ export function log({ mayProve }) {
     learnFrom(added);
     state.rows.push(...added);
     body.append(...added.map(row));
-    state.ended = !page.hasNext;
-    state.loading = false;
-    put(rest, state.total === 0 ? nothing() : h("p", { class: "quiet" }, state.ended ? "End of results." : `${counted(state.rows.length)} shown`), !state.ended && h("button", { onclick: next }, "Show more"));
+    Object.assign(state, { ended: !page.hasNext, loading: false });
+    const note = state.ended ? "End of results." : `${counted(state.rows.length)} shown`;
+    put(rest, state.total === 0 ? nothing() : quiet(note), !state.ended && button("Show more", next));
     mark(here().open);
     // Observe again, as the end of the table may still be visible.
     onScreen.unobserve(rest);
@@ -167,36 +170,28 @@ export function log({ mayProve }) {
   }
 
   function drawHead({ sort, direction }) {
-    table.classList.toggle("many", shownColumns().length > FITTING);
-    const turn = () => go({ direction: direction === "desc" ? "asc" : "desc", open: null });
-    const by = sort === "date" ? "time" : "stored";
-    put(
-      head,
-      h(
-        "tr",
-        { role: "row" },
-        shownColumns().map((column) =>
-          column.id === by
-            ? h("th", { scope: "col", role: "columnheader", class: `of-${column.id}`, "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Reverse the order", onclick: turn }, titleOf(column), direction === "desc" ? " ↓" : " ↑"))
-            : h("th", { scope: "col", role: "columnheader", class: `of-${column.id}` }, titleOf(column)),
-        ),
-      ),
-    );
+    const isDown = direction === "desc";
+    const turn = () => go({ direction: isDown ? "asc" : "desc", open: null });
+    const ordered = sort === "date" ? "time" : "stored";
+    const cells = shownColumns().map((column) => {
+      const [isOrdered, title] = [column.id === ordered, titleOf(column)];
+      const attributes = { scope: "col", role: "columnheader", class: `of-${column.id}`, "aria-sort": isOrdered ? (isDown ? "descending" : "ascending") : null };
+      return h("th", attributes, isOrdered ? h("button.bare", { title: "Reverse the order", onclick: turn }, title, isDown ? " ↓" : " ↑") : title);
+    });
+    table.classList.toggle("many", cells.length > FITTING);
+    put(head, h("tr", { role: "row" }, cells));
   }
 
   function row(record) {
-    const cells = shownColumns().map((column, position) => {
-      const shown = short(column.value(record));
-      const inner = position === 0 ? h("a", { class: "open", href: address({ ...here(), open: record._id }) }, shown || "open") : shown;
-      const extra = { app: () => shown && appIcon(shown), activity: () => badges(record).map((badge) => h("span", { class: `badge ${badge.kind}` }, badge.text)) }[column.id]?.();
-      return h("td", { role: "cell", class: `of-${column.id}`, title: position === 0 ? null : shown }, extra, inner);
+    const cells = shownColumns().map(({ id, value }, position) => {
+      const text = short(value(record));
+      const isFirst = position === 0;
+      const inner = isFirst ? h("a.open", { href: address({ ...here(), open: record._id }) }, text || "open") : text;
+      const before = id === "app" ? text && appIcon(text) : id === "activity" && badges(record).map(({ kind, text }) => h(`span.badge.${kind}`, text));
+      return h("td", { role: "cell", class: `of-${id}`, title: isFirst ? null : text }, before, inner);
     });
-    return h("tr", { role: "row", class: isFailed(record) ? "failed" : null, "data-id": record._id, onclick: (event) => event.target.closest("a") || opened(record) }, cells);
-  }
-
-  function opened(record) {
-    if (getSelection()?.toString()) return;
-    go({ open: record._id });
+    const opened = (event) => event.target.closest("a") || getSelection()?.toString() || go({ open: record._id });
+    return h("tr", { role: "row", class: isFailed(record) ? "failed" : null, "data-id": record._id, onclick: opened }, cells);
   }
 
   /** Move the focus by rows, from the row that has it, or is open, or else to the first. */
@@ -215,9 +210,11 @@ export function log({ mayProve }) {
     focusRow(step);
   }
 
+  const rowOf = (id) => id && body.querySelector(`tr[data-id="${CSS.escape(id)}"]`);
+
   function mark(id) {
     for (const row of body.querySelectorAll("tr.marked")) row.classList.remove("marked");
-    if (id) body.querySelector(`tr[data-id="${CSS.escape(id)}"]`)?.classList.add("marked");
+    rowOf(id)?.classList.add("marked");
   }
 
   async function open(id) {
@@ -228,8 +225,7 @@ export function log({ mayProve }) {
     node.classList.toggle("with-drawer", Boolean(id));
     if (!id) {
       details.show(null);
-      const left = before && body.querySelector(`tr[data-id="${CSS.escape(before)}"] a.open`);
-      if (left && !document.activeElement?.closest(".drawer, table, dialog")) left.focus({ preventScroll: true });
+      if (!document.activeElement?.closest(".drawer, table, dialog")) rowOf(before)?.querySelector("a.open").focus({ preventScroll: true });
       return;
     }
     const loaded = state.rows.find((row) => row._id === id);
@@ -248,7 +244,7 @@ export function log({ mayProve }) {
   }
 
   function redraw() {
-    table.className = localStorage.getItem("density") ?? "cosy";
+    table.className = density();
     drawHead(here());
     put(body, state.rows.map(row));
     mark(here().open);
@@ -275,18 +271,21 @@ export function log({ mayProve }) {
   return { node, draw, leave };
 }
 
-/** The first letters of an app on a color of its own. */
 function appIcon(name) {
-  return h("span", { class: `app-icon series-${[...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % APP_COLORS}`, "data-letters": initials(name), "aria-hidden": "true" });
+  const sum = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0);
+  return h(`span.app-icon.series-${sum % APP_COLORS}`, { "data-letters": initials(name), "aria-hidden": true });
 }
 
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
 
 /** The link to the page of the one value that the filters ask for, if it has a page; networks have none. */
 function pageLink(filters) {
-  const only = ({ filter }) => (filters[filter]?.eq?.length === 1 ? filters[filter].eq[0] : "");
-  const kind = Object.values(KINDS).find((one) => entityAddress(one.filter, only(one)) && !(one === KINDS.addresses && only(one).includes("/")));
-  return kind && h("a", { class: "button", href: entityAddress(kind.filter, only(kind)) }, `${kind.title} page`);
+  for (const kind of Object.values(KINDS)) {
+    const values = filters[kind.filter]?.eq ?? [];
+    const href = values.length === 1 && entityAddress(kind.filter, values[0]);
+    if (href && !(kind === KINDS.addresses && values[0].includes("/"))) return h("a.button", { href }, `${kind.title} page`);
+  }
+  return null;
 }
 
 /** Shown instead of rows: what helps to find some. */
@@ -294,66 +293,47 @@ function nothing() {
   const { filters, time } = here();
   const { date, ...others } = filters;
   const isFiltered = Object.keys(others).length > 0;
-  if (!date && time === "all" && !isFiltered) return h("p", {}, "No activities yet. ", h("code", {}, "casbah ingest FILE"), " reads logs; ", h("code", {}, "casbah pull"), " pulls them from hosted apps.");
+  const isTimed = date || time !== "all";
+  if (!isTimed && !isFiltered) return NO_ACTIVITIES();
   return [
-    h("p", {}, date || time !== "all" ? "No activities match in this period." : "No activities match."),
-    (date || time !== "all") && h("button", { onclick: () => go(atTime("all")) }, "Search all time"),
-    isFiltered && h("button", { onclick: () => go({ filters: date ? { date } : {}, open: null }) }, "Remove the filters"),
+    h("p", isTimed ? "No activities match in this period." : "No activities match."),
+    isTimed && button("Search all time", () => go(atTime("all"))),
+    isFiltered && button("Remove the filters", () => go({ filters: date ? { date } : {}, open: null })),
   ];
 }
 
-/** The button that shows the API request of the view. */
-function request(filtersNow) {
-  const show = () => {
-    const { sort, direction } = here();
-    const filters = filtersNow();
-    const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
-    const json = stringify(body, 2);
-    const path = groupsOf(filters).length ? "/api/ext/v1/search" : "/api/v1/activities/";
-    const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}${path} \\\n  -d '${stringify(body).replaceAll("'", "\\u0027")}'`;
-    dialog("The API request of this view", (done) =>
-      h(
-        "div",
-        {},
-        h("pre", { tabindex: "0" }, curl),
-        h("h3", {}, `POST ${path}`),
-        h("pre", { tabindex: "0" }, json),
-        h("div", { class: "row end" }, h("button", { onclick: () => copy(json, "JSON") }, "Copy JSON"), h("button", { onclick: () => copy(curl, "curl") }, "Copy curl"), h("button", { class: "primary", onclick: () => done(null) }, "Close")),
-      ),
-    );
-  };
-  return h("button", { onclick: show }, "API");
+function showRequest(filters) {
+  const { sort, direction } = here();
+  const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
+  const json = stringify(body, 2);
+  const path = groupsOf(filters).length ? "/api/ext/v1/search" : "/api/v1/activities/";
+  const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}${path} \\\n  -d '${stringify(body).replaceAll("'", "\\u0027")}'`;
+  return dialog("The API request of this view", (done) => [
+    h("pre", { tabindex: "0" }, curl),
+    h("h3", `POST ${path}`),
+    h("pre", { tabindex: "0" }, json),
+    buttons(button("Copy JSON", () => copy(json, "JSON")), button("Copy curl", () => copy(curl, "curl")), h("button.primary", { onclick: () => done() }, "Close")),
+  ]);
 }
 
-/** The button for the table's columns, density and time zone. */
-function view(redraw, load) {
-  const button = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => open() }, "View");
-  const open = () => {
-    const chosen = new Set(shownColumns().map((column) => column.id));
-    const columns = COLUMNS.map((column) =>
-      h("label", { class: "option" }, h("input", {
-        type: "checkbox",
-        checked: chosen.has(column.id),
-        onchange: (event) => {
-          chosen[event.target.checked ? "add" : "delete"](column.id);
-          showColumns([...chosen]);
-          redraw();
-        },
-      }), column.title),
-    );
-    const one = (text, name, checked, set) => h("label", { class: "option" }, h("input", { type: "radio", name, checked, onchange: () => (set(), redraw()) }), text);
-    const density = localStorage.getItem("density") ?? "cosy";
-    popover(
-      button,
-      h(
-        "div",
-        { class: "menu" },
-        h("fieldset", {}, h("legend", {}, "Columns"), columns),
-        h("fieldset", {}, h("legend", {}, "Rows"), one("Cosy", "density", density === "cosy", () => localStorage.setItem("density", "cosy")), one("Dense", "density", density === "dense", () => localStorage.setItem("density", "dense"))),
-        h("fieldset", {}, h("legend", {}, "Times"), one("UTC", "zone", !isLocal(), () => (setLocal(false), load())), one("Local time", "zone", isLocal(), () => (setLocal(true), load()))),
-      ),
-      { label: "View" },
-    );
-  };
-  return button;
+function viewMenu(anchor, redraw, load) {
+  const chosen = new Set(shownColumns().map((column) => column.id));
+  const option = (text, attributes) => h("label.option", h("input", attributes), text);
+  const columns = COLUMNS.map(({ id, title }) => {
+    const onchange = (event) => {
+      chosen[event.target.checked ? "add" : "delete"](id);
+      showColumns([...chosen]);
+      redraw();
+    };
+    return option(title, { type: "checkbox", checked: chosen.has(id), onchange });
+  });
+  const rows = ["Cosy", "Dense"].map((text) => {
+    const value = text.toLowerCase();
+    return option(text, { type: "radio", name: "density", checked: density() === value, onchange: () => (localStorage.setItem("density", value), redraw()) });
+  });
+  const times = [["UTC", false], ["Local time", true]].map(([text, local]) =>
+    option(text, { type: "radio", name: "zone", checked: isLocal() === local, onchange: () => (setLocal(local), load(), redraw()) }),
+  );
+  const group = (title, options) => h("fieldset", h("legend", title), options);
+  popover(anchor, "View", h(".menu", group("Columns", columns), group("Rows", rows), group("Times", times)));
 }

@@ -2,7 +2,7 @@
 
 import { auditPage, deletionPage, exportsPage, rejectsPage, retentionPage } from "./admin.js";
 import * as api from "./api.js";
-import { h, popover, put, toast, setTitle, closePopover } from "./dom.js";
+import { closePopover, h, opener, popover, put, setTitle, toast } from "./dom.js";
 import { entityPage } from "./entity.js";
 import { failure } from "./failure.js";
 import { groupsPage } from "./groups.js";
@@ -12,15 +12,9 @@ import { log } from "./log.js";
 import { namesPage } from "./names.js";
 import { pushesPage, queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
 import { forget, prepare } from "./period.js";
-import { entityHere, follow, KINDS, onMove } from "./place.js";
+import { entityHere, follow, KINDS } from "./place.js";
 import { evidencePage } from "./proof.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
-
-const MANAGE = "Investigation.manage";
-const TOKENS = "Tokens.manage";
-const ADMINISTER = "Admin.manage";
-const DELETE = "Activities.delete";
-const HOLD = "Holds.manage";
 
 /** Pages in the order of the menu: `first` ones are always visible, `needs` lists scopes of which one is enough. */
 const VIEWS = [
@@ -30,14 +24,14 @@ const VIEWS = [
   { path: "/sources", title: "Sources", make: sourcesPage, first: true },
   { path: "/ranges", title: "IP ranges", make: rangesPage, first: true },
   { path: "/names", title: "Names", make: namesPage },
-  { path: "/tokens", title: "Tokens", make: tokensPage, needs: [TOKENS], first: true },
+  { path: "/tokens", title: "Tokens", make: tokensPage, needs: ["Tokens.manage"], first: true },
   { path: "/exports", title: "Exports", make: exportsPage },
   { path: "/audit", title: "Audit trail", make: auditPage },
-  { path: "/retention", title: "Retention and holds", make: retentionPage, needs: [ADMINISTER, DELETE, HOLD] },
-  { path: "/deletion", title: "Delete activities", make: deletionPage, needs: [DELETE] },
+  { path: "/retention", title: "Retention and holds", make: retentionPage, needs: ["Admin.manage", "Activities.delete", "Holds.manage"] },
+  { path: "/deletion", title: "Delete activities", make: deletionPage, needs: ["Activities.delete"] },
   { path: "/evidence", title: "Evidence", make: evidencePage },
-  { path: "/pushes", title: "Pushes", make: pushesPage, needs: [ADMINISTER] },
-  { path: "/rejects", title: "Refused events", make: rejectsPage, needs: [ADMINISTER] },
+  { path: "/pushes", title: "Pushes", make: pushesPage, needs: ["Admin.manage"] },
+  { path: "/rejects", title: "Refused events", make: rejectsPage, needs: ["Admin.manage"] },
 ];
 
 const MISSING = { path: "", title: "No such page", make: missing };
@@ -51,32 +45,35 @@ let shown = { path: null, view: null };
 
 const here = () => entityView() ?? VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? MISSING;
 
-/** The view of a user, an address, a session, a file or an app, if the URL is one's. */
 function entityView() {
   const entity = entityHere();
   return entity && { path: location.pathname + location.search, title: [KINDS[entity.kind].title, " ", entity.value], make: (context) => entityPage(entity, context) };
 }
 
-/** The page of an unknown path. */
 function missing() {
-  const node = h("div", { class: "page" }, h("h1", {}, "No such page"), h("p", {}, "There is nothing at ", h("code", { class: "break" }, location.pathname), "."), h("p", {}, h("a", { class: "button", href: "/" }, "Go to the activities")));
+  const node = h(
+    ".page",
+    h("h1", "No such page"),
+    h("p", "There is nothing at ", h("code.break", location.pathname), "."),
+    h("p", h("a.button", { href: "/" }, "Go to the activities")),
+  );
   return { node, draw: () => {} };
 }
 
 /** The links to the pages, and the menu of those that are not shown. */
 function links(wanted) {
-  const permitted = VIEWS.filter((view) => !view.needs || view.needs.some((scope) => me.scopes.includes(scope)));
+  const permitted = VIEWS.filter((view) => !view.needs || view.needs.some(may));
   const link = (view) => h("a", { class: view.first ? "first" : null, href: view.path, "aria-current": view === wanted ? "page" : null }, view.title);
-  const items = () => [...permitted.map(link), h("a", { href: "/docs", target: "_blank" }, "API")];
-  const open = () => {
-    const list = h("div", { class: "menu pages", onclick: (event) => event.target.closest("a") && closePopover() }, items(), h("button", { class: "bare", onclick: () => (closePopover(), showKeys()) }, "Keys"));
-    for (const item of list.children) item.classList.add("item");
-    popover(menu, list, { label: "Pages" });
-    [...list.children].find((item) => item.getClientRects().length)?.focus();
+  const open = (menu) => {
+    const items = [...permitted.map(link), h("a", { href: "/docs", target: "_blank" }, "API"), h("button.bare", { onclick: showKeys }, "Keys")];
+    for (const item of items) item.classList.add("item");
+    popover(menu, "Pages", h(".menu.pages", { onclick: (event) => event.target.closest(".item") && closePopover() }, items));
+    items.find((item) => item.getClientRects().length)?.focus();
   };
-  const menu = h("button", { class: "menu-button", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: open }, "Menu");
-  return [permitted.filter((view) => view.first || view === wanted).map(link), menu];
+  return [permitted.filter((view) => view.first || view === wanted).map(link), opener("Menu", open, { class: "menu-button" })];
 }
+
+const may = (scope) => me.scopes.includes(scope);
 
 function draw() {
   if (!me) return;
@@ -85,7 +82,7 @@ function draw() {
     closePopover();
     put(nav, links(wanted));
     shown.view?.leave?.();
-    shown = { path: wanted.path, view: wanted.make({ mayProve: Boolean(me.proofs), mayManage: me.scopes.includes(MANAGE), may: (scope) => me.scopes.includes(scope) }) };
+    shown = { path: wanted.path, view: wanted.make({ mayProve: Boolean(me.proofs), mayManage: may("Investigation.manage"), may }) };
     setTitle(wanted.title);
     put(main, shown.view.node);
   }
@@ -102,7 +99,7 @@ function ask({ ended = false } = {}) {
   put(nav);
   put(who);
   form = signInForm(begin);
-  put(main, ended && h("p", { class: "notice wrong", role: "alert" }, "Your session has ended. Sign in again."), form);
+  put(main, ended && h("p.notice.wrong", { role: "alert" }, "Your session has ended. Sign in again."), form);
   main.querySelector("input").focus();
 }
 
@@ -123,7 +120,7 @@ addEventListener("unhandledrejection", (event) => {
   if (!api.isAborted(event.reason ?? {})) toast(String(event.reason?.message ?? event.reason), "bad");
 });
 document.addEventListener("click", follow);
-onMove(draw);
+addEventListener("popstate", draw);
 api.onSignedOut(() => ask({ ended: me !== null }));
 await fromAddress();
 await begin();

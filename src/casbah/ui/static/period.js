@@ -23,10 +23,8 @@ async function newest(now) {
   return known.newest;
 }
 
-/** Ask for the newest activity in advance. */
 export const prepare = () => newest(Date.now());
 
-/** Forget the newest activity, as there are newer ones. */
 export const forget = () => (known = { at: 0, newest: null });
 
 /**
@@ -55,11 +53,10 @@ const single = (operands) => (Array.isArray(operands) ? (operands.length === 1 ?
 function bounds(date) {
   const operators = Object.entries(date);
   const operand = operators.length === 1 ? single(operators[0][1]) : undefined;
-  const read = { range: (range) => (isNested(range) ? [range.start, range.end] : null), gte: (ms) => [ms, null], lte: (ms) => [null, ms] }[operators[0]?.[0]];
-  const ends = operand === undefined ? null : read?.(operand);
-  const [start, end] = (ends ?? []).map((bound) => (bound === null || bound === undefined ? null : Number(bound)));
-  const isPlain = Boolean(ends) && ![start, end].some(Number.isNaN);
-  return isPlain ? { start, end, isPlain } : { start: null, end: null, isPlain: false };
+  const read = { range: (range) => isNested(range) && [range.start, range.end], gte: (ms) => [ms, null], lte: (ms) => [null, ms] }[operators[0]?.[0]];
+  const [start, end] = ((operand !== undefined && read?.(operand)) || [NaN, NaN]).map((bound) => (bound === null || bound === undefined ? null : Number(bound)));
+  const isPlain = ![start, end].some(Number.isNaN);
+  return isPlain ? { start, end, isPlain } : { start: null, end: null, isPlain };
 }
 
 /** `filters` within the period that is shown, unless they have a date of their own. */

@@ -2,29 +2,30 @@
 
 import { isNested, parse, stringify } from "./json.js";
 
-const listeners = new Set();
-
 /** Periods that end with the newest activity (period.js); each can be the `time` of the URL. A date filter takes its place. */
 export const TIMES = ["24h", "7d", "30d", "all"];
-const USUAL_TIME = "30d";
+
+/** What the URL leaves out. */
+const USUAL = { filters: "{}", time: "30d", sort: "date", direction: "desc", by: "service", open: null };
 
 /** The state in the URL: filters, time, order, breakdown of the histogram, the open activity, and a search that is not filters yet. */
 export function here() {
-  const parameters = new URLSearchParams(location.search);
+  const parameters = Object.fromEntries(new URLSearchParams(location.search));
+  const { filters, time, sort, direction, by, open, q = null } = { ...USUAL, ...parameters };
   return {
-    filters: parsed(parameters.get("filters")),
-    time: TIMES.includes(parameters.get("time")) ? parameters.get("time") : USUAL_TIME,
-    sort: parameters.get("sort") === "created" ? "created" : "date",
-    direction: parameters.get("direction") === "asc" ? "asc" : "desc",
-    by: parameters.get("by") ?? "service",
-    open: parameters.get("open"),
-    q: parameters.get("q"),
+    filters: parsed(filters),
+    time: TIMES.includes(time) ? time : USUAL.time,
+    sort: sort === "created" ? sort : USUAL.sort,
+    direction: direction === "asc" ? direction : USUAL.direction,
+    by,
+    open,
+    q,
   };
 }
 
 function parsed(text) {
   try {
-    const filters = parse(text ?? "{}");
+    const filters = parse(text);
     return isNested(filters) && !Array.isArray(filters) ? filters : {};
   } catch {
     return {};
@@ -32,16 +33,10 @@ function parsed(text) {
 }
 
 /** The URL of a state of the log; of all time, unless it says otherwise. */
-export function address({ filters = {}, time = "all", sort = "date", direction = "desc", by = "service", open = null } = {}) {
-  const parameters = new URLSearchParams();
-  if (Object.keys(filters).length) parameters.set("filters", stringify(filters));
-  if (time !== USUAL_TIME && !filters.date) parameters.set("time", time);
-  if (sort !== "date") parameters.set("sort", sort);
-  if (direction !== "desc") parameters.set("direction", direction);
-  if (by !== "service") parameters.set("by", by);
-  if (open) parameters.set("open", open);
-  const text = parameters.toString();
-  return text ? `/?${text}` : "/";
+export function address({ filters = {}, time = "all", sort, direction, by, open } = {}) {
+  const state = { filters: stringify(filters), time: filters.date ? USUAL.time : time, sort, direction, by, open };
+  const parameters = Object.entries(state).filter(([name, value]) => value && value !== USUAL[name]);
+  return parameters.length ? `/?${new URLSearchParams(parameters)}` : "/";
 }
 
 /** What has pages of its own, by the first part of their path; the second is the value of the filter. */
@@ -56,7 +51,8 @@ export const KINDS = {
 /** The URL of the page of a value; null for those without one. A browser resolves "." and "..", and no URL holds half a surrogate pair. */
 export function entityAddress(filter, value) {
   const kind = Object.keys(KINDS).find((name) => KINDS[name].filter === filter);
-  return kind && !["", ".", "..", "null"].includes(String(value)) && String(value).isWellFormed() ? `/${kind}/${encodeURIComponent(String(value))}` : null;
+  const text = String(value);
+  return kind && !["", ".", "..", "null"].includes(text) && text.isWellFormed() ? `/${kind}/${encodeURIComponent(text)}` : null;
 }
 
 /** The kind and the value of the page in the URL; null on other pages. */
@@ -75,12 +71,7 @@ export function go(changes, { replace = false, zoomed = false } = {}) {
   const target = address({ ...here(), ...changes });
   if (target === location.pathname + location.search) return;
   history[replace ? "replaceState" : "pushState"]({ zoomed }, "", target);
-  tell();
-}
-
-/** Call `run` whenever the URL has changed. */
-export function onMove(run) {
-  listeners.add(run);
+  moved();
 }
 
 /** Follow a link within the pages without a reload. */
@@ -91,19 +82,14 @@ export function follow(event) {
   if (link.pathname.startsWith("/docs") || link.pathname.startsWith("/openapi") || link.hasAttribute("download")) return;
   event.preventDefault();
   if (link.href !== location.href) history.pushState(null, "", link.href);
-  tell();
+  moved();
 }
 
-function tell() {
-  for (const run of listeners) run();
-}
+/** Draw the state that is now in the URL, as browsers do when going back. */
+export const moved = () => dispatchEvent(new PopStateEvent("popstate"));
 
 /** Whether going back leads to the period of which this is a part. */
 export const isZoomed = () => history.state?.zoomed === true;
-
-addEventListener("popstate", tell);
-
-// --- Groups of filters -----------------------------------------------------------------------------------------------------
 
 const GROUPS = ["all", "any", "not"];
 
@@ -123,29 +109,25 @@ export const groupsOf = (filters) =>
     });
   });
 
-// --- Filters as values ---------------------------------------------------------------------------------------------------
-
 const listed = (value) => (Array.isArray(value) ? value : [value]);
 /** A key that is equal for values that the server treats as equal. */
 export const comparable = (value) => stringify(value).toLowerCase();
 
+export const only = (filter, value) => ({ [filter]: { eq: [value] } });
 
 /** `filters` with one operator of one filter set, or removed if `values` is null. */
 export function withCondition(filters, name, operator, values) {
   const { [operator]: _, ...others } = filters[name] ?? {};
   const operators = values === null ? others : { ...others, [operator]: values };
-  const { [name]: __, ...rest } = filters;
-  return Object.keys(operators).length ? { ...filters, [name]: operators } : rest;
+  return Object.keys(operators).length ? { ...filters, [name]: operators } : without(filters, name);
 }
 
-/** `filters` with a value added to an operator. */
 export function withValue(filters, name, operator, value) {
   const current = filters[name]?.[operator];
   const values = current === undefined ? [] : listed(current);
   return values.some((existing) => comparable(existing) === comparable(value)) ? filters : withCondition(filters, name, operator, [...values, value]);
 }
 
-/** `filters` without a filter. */
 export function without(filters, name) {
   const { [name]: _, ...rest } = filters;
   return rest;
@@ -153,17 +135,13 @@ export function without(filters, name) {
 
 /** `filters` with "N days ago" replaced by timestamps, so that the time range stays fixed. */
 export function frozen(filters, now) {
-  const day = 86_400_000;
+  const ago = (days) => listed(days).map((one) => now - Math.trunc(one * 86_400_000));
   return Object.fromEntries(
     Object.entries(filters).map(([name, operators]) => {
       const { gte_ndays: least, lte_ndays: most, ...others } = operators ?? {};
-      const range = [];
-      if (least !== undefined) range.push({ start: Math.min(...listed(least).map((days) => now - Math.trunc(days * day))) });
-      if (most !== undefined) range.push({ end: Math.max(...listed(most).map((days) => now - Math.trunc(days * day))) });
-      const [first, second] = range;
-      const bounds = { ...first, ...second };
-      if (!range.length || Object.values(bounds).some((bound) => !Number.isFinite(bound)) || others.range) return [name, operators];
-      return [name, { ...others, range: [bounds] }];
+      const bounds = { ...(least !== undefined && { start: Math.min(...ago(least)) }), ...(most !== undefined && { end: Math.max(...ago(most)) }) };
+      const values = Object.values(bounds);
+      return [name, values.length && values.every(Number.isFinite) && !others.range ? { ...others, range: [bounds] } : operators];
     }),
   );
 }

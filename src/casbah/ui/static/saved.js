@@ -1,16 +1,15 @@
 // Saved queries: your own, shared and suggested ones; and recent queries, which only the browser remembers.
 
 import * as api from "./api.js";
-import { closePopover, dialog, formButtons, h, popover, put, toast } from "./dom.js";
-import { failure } from "./failure.js";
-import { parse, stringify } from "./json.js";
+import { attempt, button, closePopover, field, formDialog, h, opener, popover, quiet, toast } from "./dom.js";
+import { loader } from "./failure.js";
+import { isNested, remembered, stringify } from "./json.js";
 import { go, here } from "./place.js";
 import { sentence } from "./words.js";
 
 const RECENT = "recent";
 const MAX_RECENT = 10;
 
-/** Remember a query as recent. */
 export function remember(filters) {
   if (!Object.keys(filters).length) return;
   const others = recent().filter((other) => stringify(other) !== stringify(filters));
@@ -21,14 +20,7 @@ export function remember(filters) {
   }
 }
 
-function recent() {
-  try {
-    const queries = parse(localStorage.getItem(RECENT) ?? "[]");
-    return Array.isArray(queries) ? queries.filter((query) => query !== null && typeof query === "object") : [];
-  } catch {
-    return [];
-  }
-}
+const recent = () => remembered(RECENT)?.filter(isNested) ?? [];
 
 let search = null;
 
@@ -46,66 +38,49 @@ const enclosed = (q) => (/\bOR\b/.test(q) ? `(${q})` : q);
 const queryOf = (filters) => (search?.key === stringify(filters) ? search.query : { filters });
 
 /** The button that opens saved queries, and the one that saves the current query. */
-export function savedQueries() {
-  const open = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(open) }, "Queries");
-  return [open, h("button", { onclick: save }, "Save")];
-}
+export const savedQueries = () => [opener("Queries", choose), button("Save", save)];
 
 async function choose(anchor) {
-  const box = h("div", { class: "menu" }, h("p", { class: "quiet" }, "Loading …"));
-  popover(anchor, box, { label: "Queries" });
-  try {
+  const box = h(".menu", quiet("Loading …"));
+  popover(anchor, "Queries", box);
+  const load = async () => {
     const { data } = await api.queries();
-    put(box, group("Yours", data.filter((query) => query.own)), group("Shared", data.filter((query) => !query.own && !query.suggested)), group("Suggested", data.filter((query) => query.suggested)), late());
-    box.querySelector("button")?.focus();
-  } catch (error) {
-    put(box, failure(error, () => choose(anchor)));
-  }
+    const kinds = Object.groupBy(data, ({ own, suggested }) => (own ? "Yours" : suggested ? "Suggested" : "Shared"));
+    const groups = ["Yours", "Shared", "Suggested"].map((title) =>
+      group(title, kinds[title]?.map(({ name, problem, help, filters }) => item(name, problem || help || sentence(filters), filters))),
+    );
+    return [groups, group("Recent", recent().map((filters) => item(sentence(filters), "", filters)))];
+  };
+  await loader(box, load, () => choose(anchor))();
+  box.querySelector("button")?.focus();
 }
 
-function group(title, queries) {
-  if (!queries.length) return null;
-  return h("section", {}, h("h3", {}, title), queries.map((query) => item(query.name, query.problem || query.help || sentence(query.filters), query.filters)));
-}
-
-function late() {
-  const queries = recent();
-  return queries.length > 0 && h("section", {}, h("h3", {}, "Recent"), queries.map((filters) => item(sentence(filters), "", filters)));
-}
+const group = (title, items) => items?.length > 0 && h("section", h("h3", title), items);
 
 function item(name, help, filters) {
   const ask = () => {
     closePopover();
     go({ filters, open: null });
   };
-  return h("button", { class: "item", title: help, onclick: ask }, h("span", { class: "cut" }, name));
+  return h("button.item", { title: help, onclick: ask }, h("span.cut", {}, name));
 }
 
 async function save() {
   const { filters } = here();
   const query = queryOf(filters);
-  const written = await dialog("Save this query", (done) => {
-    const name = h("input", { type: "text", required: true, maxlength: "200", autofocus: true, "aria-label": "Name" });
-    const shared = h("input", { type: "checkbox" });
-    const submit = (event) => {
-      event.preventDefault();
-      if (name.value.trim()) done({ name: name.value.trim(), shared: shared.checked });
-    };
-    return h(
-      "form",
-      { onsubmit: submit },
-      h("p", { class: "quiet" }, sentence(filters)),
-      query.q && h("p", {}, h("code", {}, query.q)),
-      h("label", { class: "field" }, "Name", name),
-      h("label", { class: "option" }, shared, "Share it within the tenant"),
-      formButtons(done, "Save"),
-    );
-  });
+  const name = h("input", { type: "text", required: true, maxlength: "200", autofocus: true, "aria-label": "Name" });
+  const shared = h("input", { type: "checkbox" });
+  const content = [
+    quiet(sentence(filters)),
+    query.q && h("p", h("code", query.q)),
+    field("Name", name),
+    h("label.option", shared, "Share it within the tenant"),
+  ];
+  const read = () => (name.value.trim() ? { name: name.value.trim(), shared: shared.checked } : undefined);
+  const written = await formDialog("Save this query", content, read);
   if (!written) return;
-  try {
+  await attempt(async () => {
     await api.saveQuery({ ...written, ...query });
     toast(["Saved “", written.name, "”"]);
-  } catch (error) {
-    toast(error.message, "bad");
-  }
+  });
 }

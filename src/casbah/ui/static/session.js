@@ -1,7 +1,7 @@
 // Signing in and out.
 
 import * as api from "./api.js";
-import { dialog, h, put, toast } from "./dom.js";
+import { button, buttons, dialog, field, form, h, put, quiet, toast } from "./dom.js";
 
 const FRAGMENT = "#token=";
 
@@ -12,16 +12,13 @@ const FAILED = {
 
 /** Remove a token from the URL and the history, and sign in with it if the user agrees. */
 export async function fromAddress() {
-  const failed = FAILED[location.hash];
-  if (failed) {
-    history.replaceState(null, "", location.pathname + location.search);
-    toast(failed, "bad");
-  }
-  if (!location.hash.startsWith(FRAGMENT)) return;
-  const fragment = location.hash.slice(FRAGMENT.length);
-  history.replaceState(null, "", location.pathname + location.search);
+  const { hash, pathname, search } = location;
+  const hasToken = hash.startsWith(FRAGMENT);
+  if (hasToken || FAILED[hash]) history.replaceState(null, "", pathname + search);
+  if (FAILED[hash]) toast(FAILED[hash], "bad");
+  if (!hasToken) return;
   try {
-    const token = decodeURIComponent(fragment);
+    const token = decodeURIComponent(hash.slice(FRAGMENT.length));
     if (await agrees(token)) await api.signIn(token);
   } catch (error) {
     toast(error.status === 401 ? "The token of that link is unknown, expired or revoked." : error.message, "bad");
@@ -31,21 +28,18 @@ export async function fromAddress() {
 /** Ask whether to sign in by a link: its sender may own the token, and would see what is saved and exported with it. */
 async function agrees(token) {
   const [link, session] = await Promise.all([api.bearerOf(token), api.session({ signingIn: true }).catch(() => null)]);
-  const build = (done) => [
-    h("p", {}, `This link signs you in at ${location.host} with the token “${link.name}” of the tenant “${link.tenant}”.`),
-    h("p", {}, "Its sender may have that token, and would see what you save and export with it. Continue only if you expected this link."),
-    session && h("p", {}, `You are signed in as “${session.name}” of the tenant “${session.tenant}”. That session ends.`),
-    h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(false) }, "Cancel"), h("button", { class: "primary", onclick: () => done(true) }, "Sign in")),
-  ];
-  return (await dialog("Sign in by a link?", (done) => h("div", {}, build(done)))) === true;
+  return dialog("Sign in by a link?", (done) => [
+    h("p", `This link signs you in at ${location.host} with the token “${link.name}” of the tenant “${link.tenant}”.`),
+    h("p", "Its sender may have that token, and would see what you save and export with it. Continue only if you expected this link."),
+    session && h("p", `You are signed in as “${session.name}” of the tenant “${session.tenant}”. That session ends.`),
+    buttons(button("Cancel", () => done(), { autofocus: true }), h("button.primary", { onclick: () => done(true) }, "Sign in")),
+  ]);
 }
 
-/** The sign-in form; calls `done()` after a successful sign-in. */
 export function signInForm(done) {
   const token = h("input", { type: "password", autocomplete: "current-password", required: true, autofocus: true, "aria-describedby": "where", spellcheck: "false" });
-  const message = h("p", { class: "wrong", role: "alert" });
-  const submit = async (event) => {
-    event.preventDefault();
+  const message = h("p.wrong", { role: "alert" });
+  const submit = async () => {
     put(message);
     try {
       await api.signIn(token.value.trim());
@@ -57,31 +51,26 @@ export function signInForm(done) {
   };
   const elsewhere = h("div");
   offer(elsewhere).catch(() => {});
-  return h(
-    "form",
-    { class: "card", onsubmit: submit },
-    h("h1", {}, "Sign in"),
+  return form(
+    submit,
+    { class: "card" },
+    h("h1", "Sign in"),
     elsewhere,
-    h("label", { class: "field" }, "Token", token),
-    h("p", { class: "quiet", id: "where" }, "An administrator creates one with ", h("code", {}, "casbah token create NAME"), "."),
+    field("Token", token),
+    h("p.quiet", { id: "where" }, "An administrator creates one with ", h("code", "casbah token create NAME"), "."),
     message,
-    h("button", { class: "primary" }, "Sign in"),
+    h("button.primary", "Sign in"),
   );
 }
 
-/** Offer sign-in at the issuer, if one is configured. */
 async function offer(box) {
   const { issuer } = await api.ways();
   if (!issuer) return;
-  const then = location.pathname + location.search;
-  put(box, h("a", { class: "button", href: api.atIssuer(then), target: "_self" }, `Sign in at ${new URL(issuer).host}`), h("p", { class: "quiet" }, "or with a token"));
+  const href = api.atIssuer(location.pathname + location.search);
+  put(box, h("a.button", { href, target: "_self" }, `Sign in at ${new URL(issuer).host}`), quiet("or with a token"));
 }
 
-/** The signed-in user, and the sign-out button. */
-export function whoami(caller, out) {
-  const leave = async () => {
-    await api.signOut().catch(() => {});
-    out();
-  };
-  return [h("span", { class: "quiet", title: caller.scopes.join(", ") }, `${caller.name} · ${caller.tenant}`), h("button", { class: "bare", onclick: leave }, "Sign out")];
+export function whoami({ name, tenant, scopes }, out) {
+  const leave = () => api.signOut().catch(() => {}).then(out);
+  return [h("span.quiet", { title: scopes.join(", ") }, `${name} · ${tenant}`), h("button.bare", { onclick: leave }, "Sign out")];
 }

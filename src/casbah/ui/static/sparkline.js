@@ -4,13 +4,21 @@ import { h } from "./dom.js";
 
 const LEAST = 2;
 
-/** The bars of [{total, text, href}], the highest `height` pixels high; those with an `href` and activities are links. */
-export function sparkline(bars, height) {
+/** The counts of spans of `width` ms from `first` to `last`, also of those without activities, which an answer leaves out: [[start, total]]. */
+export function filled(spans, { first, last, width }) {
+  const totals = new Map(spans.map(({ start, total }) => [start, total]));
+  return Array.from({ length: Math.floor((last - first) / width) + 1 }, (_, position) => {
+    const start = first + position * width;
+    return [start, totals.get(start) ?? 0];
+  });
+}
+
+/** Bars of [{total, text, href}], the highest `height` pixels high; those with an `href` and activities are links. */
+export function sparkline(bars, height, attributes) {
   const most = Math.max(1, ...bars.map(({ total }) => total));
   const drawn = bars.map(({ total, text, href }) => {
-    const bar = h("span", { class: "spark-bar" });
-    bar.style.height = `${total ? Math.max((total / most) * height, LEAST) : 0}px`;
-    return href && total ? h("a", { class: "spark", href, title: text, "aria-label": text }, bar) : h("span", { class: "spark", title: text }, bar);
+    const bar = h("span.spark-bar", { style: { height: `${total ? Math.max((total / most) * height, LEAST) : 0}px` } });
+    return href && total ? h("a.spark", { href, title: text, "aria-label": text }, bar) : h("span.spark", { title: text }, bar);
   });
-  return h("div", { class: "sparkline" }, drawn);
+  return h(".sparkline", { ...attributes }, drawn);
 }

@@ -1,6 +1,6 @@
 // A JSON value as a collapsible, searchable tree. Large lists are shown in parts.
 
-import { add, h, put } from "./dom.js";
+import { add, button, h, put, quiet } from "./dom.js";
 import { Exact, isNested } from "./json.js";
 import { boundary, cut } from "./visible.js";
 
@@ -10,9 +10,8 @@ const LONG = 2_000;
 const MORE = 20_000;
 const LONG_KEY = 200;
 
-/** The tree of a value, with a search box. */
 export function tree(value) {
-  const box = h("div", { class: "tree" });
+  const box = h(".tree");
   const draw = (wanted) => put(box, node(null, wanted ? narrowed(value, wanted) : value, 0, wanted));
   const search = h("input", {
     type: "search",
@@ -21,7 +20,7 @@ export function tree(value) {
     oninput: () => draw(search.value.trim().toLowerCase()),
   });
   draw("");
-  return h("div", {}, search, box);
+  return h("div", search, box);
 }
 
 const entriesOf = (value) => (Array.isArray(value) ? value.map((item, position) => [position, item]) : Object.entries(value));
@@ -36,51 +35,37 @@ function narrowed(value, wanted) {
 }
 
 function node(key, value, depth, wanted) {
-  const name = key === null ? null : h("span", { class: "tree-key" }, [cut(String(key), LONG_KEY), ": "]);
-  if (value === undefined) return h("p", { class: "quiet" }, "No match in this record.");
-  if (!isNested(value)) return h("div", { class: "tree-leaf" }, name, leaf(value));
+  if (value === undefined) return quiet("No match in this record.");
+  const name = key !== null && h("span.tree-key", [cut(String(key), LONG_KEY), ": "]);
+  if (!isNested(value)) return h(".tree-leaf", name, leaf(value));
   const entries = entriesOf(value);
   const many = Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`;
-  const inner = h("div", { class: "tree-inner" });
-  let filled = false;
-  const fill = () => {
-    if (filled) return;
-    filled = true;
-    more(inner, entries, 0, depth, wanted);
-  };
+  const inner = h(".tree-inner");
+  // Opening one more level shows it, so only what was opened is in the page.
+  const fill = () => inner.hasChildNodes() || more(inner, entries, 0, depth, wanted);
   const open = depth < OPEN_DEPTH || Boolean(wanted);
-  const folded = h(
-    "details",
-    { open, ontoggle: () => folded.open && fill() },
-    h("summary", {}, name, h("span", { class: "quiet" }, many)),
-    inner,
-  );
+  const folded = h("details", { open, ontoggle: () => folded.open && fill() }, h("summary", name, h("span.quiet", many)), inner);
   if (open) fill();
   return folded;
 }
 
 function more(inner, entries, from, depth, wanted) {
-  inner.append(...entries.slice(from, from + PART).map(([key, child]) => node(key, child, depth + 1, wanted)));
-  if (entries.length <= from + PART) return;
-  const rest = h(
-    "button",
-    {
-      class: "bare",
-      onclick: () => {
-        rest.remove();
-        more(inner, entries, from + PART, depth, wanted);
-      },
-    },
-    `${entries.length - from - PART} more`,
-  );
+  const end = from + PART;
+  inner.append(...entries.slice(from, end).map(([key, child]) => node(key, child, depth + 1, wanted)));
+  if (entries.length <= end) return;
+  const next = () => {
+    rest.remove();
+    more(inner, entries, end, depth, wanted);
+  };
+  const rest = button(`${entries.length - end} more`, next, { class: "bare" });
   inner.append(rest);
 }
 
 function leaf(value) {
   const kind = value === null ? "null" : value instanceof Exact ? "number" : typeof value;
   const text = kind === "string" ? JSON.stringify(value) : String(value);
-  const shown = h("span", { class: `tree-${kind}` });
-  const rest = h("button", { class: "bare", onclick: () => showMore() });
+  const shown = h(`span.tree-${kind}`);
+  const rest = h("button.bare", { onclick: () => showMore() });
   let end = 0;
   const showMore = () => {
     const begin = end;

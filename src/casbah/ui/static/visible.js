@@ -54,5 +54,4 @@ export function boundary(text, at) {
   return divides ? at - 1 : at;
 }
 
-/** A text, truncated to `maximum` characters. */
 export const cut = (text, maximum) => (text.length > maximum ? `${text.slice(0, boundary(text, maximum))}…` : text);

@@ -8,12 +8,12 @@ const MANY = 3;
 const number = new Intl.NumberFormat("en-US");
 
 export const counted = (value) => number.format(value);
-export const plural = (value, one, many) => `${counted(value)} ${value === 1 ? one : many}`;
+export const plural = (value, one, many = `${one}s`) => `${counted(value)} ${value === 1 ? one : many}`;
+export const activities = (total) => plural(total, "activity", "activities");
 
-const zone = () => localStorage.getItem("zone") ?? "UTC";
+export const isLocal = () => localStorage.getItem("zone") === "local";
 /** The name of the time zone of the times that are shown. */
 export const zoneName = () => (isLocal() ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC");
-export const isLocal = () => zone() === "local";
 export const setLocal = (local) => localStorage.setItem("zone", local ? "local" : "UTC");
 
 /** The short name of the zone at a time, such as `UTC` or `GMT+2`. */
@@ -23,19 +23,15 @@ export function zoneAt(ms) {
   return named.find((part) => part.type === "timeZoneName").value;
 }
 
-export const two = (value) => String(value).padStart(2, "0");
-
 /** The year, month, day, hour, minute and second of a time, in the zone that is shown. */
 export function parts(ms) {
   const at = new Date(ms);
-  if (isLocal()) {
-    return [at.getFullYear(), at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes(), at.getSeconds()];
-  }
-  return [at.getUTCFullYear(), at.getUTCMonth() + 1, at.getUTCDate(), at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()];
+  const [year, month, ...others] = ["FullYear", "Month", "Date", "Hours", "Minutes", "Seconds"].map((part) => at[`get${isLocal() ? "" : "UTC"}${part}`]());
+  return [year, month + 1, ...others];
 }
 
 /** The time of `parts`; those after the day may be left out. */
-export const msOf = (parts) => (isLocal() ? new Date(parts[0], parts[1] - 1, ...parts.slice(2)).getTime() : Date.UTC(parts[0], parts[1] - 1, ...parts.slice(2)));
+export const msOf = ([year, month, ...others]) => (isLocal() ? new Date(year, month - 1, ...others).getTime() : Date.UTC(year, month - 1, ...others));
 
 /** A time to the second with its zone, `2026-01-31 12:30:05 UTC`. */
 export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(ms));
@@ -43,8 +39,8 @@ export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(m
 /** A time without its zone, where that is shown once for all, such as in the head of a column. */
 export function bare(ms) {
   if (!isWhen(ms)) return String(ms ?? "");
-  const [year, month, day, hour, minute, second] = parts(Number(ms));
-  return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
+  const [year, month, day, hour, minute, second] = parts(Number(ms)).map((part) => String(part).padStart(2, "0"));
+  return `${year}-${month}-${day} ${hour}:${minute}:${second}`;
 }
 
 /** A time, as precise as spans of `width` ms require. */
@@ -70,13 +66,13 @@ export const listed = (texts, last = ", ") =>
 /** One condition as words: [filter, operator, values], the values as a list of texts. */
 export function condition(name, operator, operands) {
   const values = Array.isArray(operands) ? operands : [operands];
+  const plainly = (how) => [label(name), how, []];
   if (operator === "isset" || operator === "isnotset") {
     const denied = values.every((value) => String(value).toLowerCase() === "false");
-    const shown = denied ? { isset: "isnotset", isnotset: "isset" }[operator] : operator;
-    return [label(name), operatorLabel(name, shown), []];
+    return plainly(operatorLabel(name, denied ? { isset: "isnotset", isnotset: "isset" }[operator] : operator));
   }
-  if (operator === "gte_ndays") return [label(name), values.length ? `in the last ${duration(values[0])}` : "never", []];
-  if (operator === "lte_ndays") return [label(name), values.length ? `more than ${duration(values[0])} ago` : "never", []];
+  if (operator === "gte_ndays") return plainly(values.length ? `in the last ${duration(values[0])}` : "never");
+  if (operator === "lte_ndays") return plainly(values.length ? `more than ${duration(values[0])} ago` : "never");
   const words = values.map((value) => operandText(name, operator, value));
   const shown = words.length > MANY ? [...words.slice(0, MANY - 1), `${words.length - MANY + 1} others`] : words;
   return [label(name), operatorLabel(name, operator), shown.length ? listed(shown, " or ") : ["nothing"]];
@@ -95,17 +91,16 @@ function operandText(name, operator, value) {
 /** Days in words; hours below two days. */
 function duration(days) {
   const value = Number(days);
-  if (value > 0 && value < 2 && value !== 1) return plural(Math.round(value * 24), "hour", "hours");
-  return value === 1 ? "24 hours" : plural(value, "day", "days");
+  if (value === 1) return "24 hours";
+  return value > 0 && value < 2 ? plural(Math.round(value * 24), "hour") : plural(value, "day");
 }
 
 /** A whole query as one sentence: a list of texts. */
 export function sentence(filters) {
-  const plain = conditionsOf(filters).map(([name, operator, operands]) => {
-    const [what, how, values] = condition(name, operator, operands);
+  const plain = conditionsOf(filters).map((one) => {
+    const [what, how, values] = condition(...one);
     return [what, " ", how, values.length > 0 ? " " : "", ...values];
   });
   const all = [...plain, ...groupsOf(filters).map(({ group }) => [groupText(group) ?? "more"])];
-  if (!all.length) return ["All activities"];
-  return ["Activities where ", ...all.flatMap((words, position) => (position === 0 ? words : [", and ", ...words]))];
+  return all.length ? all.flatMap((words, position) => [position === 0 ? "Activities where " : ", and ", ...words]) : ["All activities"];
 }
