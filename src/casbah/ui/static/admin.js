@@ -30,10 +30,12 @@ export const auditPage = () =>
 export const exportsPage = () =>
   page("Exports", async (again) => {
     const { data } = await api.exports();
-    const rows = data.map(({ id, asked, format, filters, owner, error, state, rows, total }) => {
-      const what = `${format} of ${moment(asked)}`;
+    const rows = data.map((item) => {
+      const { id, format, filters, owner, error, state, rows, total } = item;
+      const date = moment(item.asked);
+      const what = `${format} of ${date}`;
       return [
-        moment(asked),
+        date,
         format,
         sentence(filters),
         owner,

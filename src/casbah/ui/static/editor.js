@@ -110,7 +110,7 @@ function several(state, change, { others, redraw }) {
     option?.classList.add("active");
     activate(box, option?.querySelector("input, button"));
   };
-  /** Draw suggestions for a text; null if there are none for it. */
+  /** Draw the suggestions for a text; null says that they are not known. */
   const draw = (text, suggestions) => {
     const values = suggestions ?? [];
     const options = [

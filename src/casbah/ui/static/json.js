@@ -59,7 +59,7 @@ export function stringify(value, indent = 0) {
 
 const newMark = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
-/** The list that the browser remembers under a key; null if there is none. */
+/** The list that the browser remembers under a key, or null. */
 export function remembered(key) {
   try {
     const list = parse(localStorage.getItem(key));
