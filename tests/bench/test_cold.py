@@ -11,7 +11,7 @@ from tools.bench.data import UNTIL, Data, week_of
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
 from casbah.compose import Application
-from casbah.ingest.stored import new_activity_of
+from casbah.ingest.stored_record import new_activity_of
 from scenarios.inprocess import Asker
 
 SIZE = 400
