@@ -6,6 +6,7 @@ expressions are possessive, so the cost is linear. The large ones are compiled o
 """
 
 import re
+import sys
 from enum import Enum
 from functools import cache
 from typing import NamedTuple
@@ -16,6 +17,13 @@ _INLINE = 5
 _SPACE = rb"[ \t\r\n]*+"
 STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
 SCALAR = rb"[^][{}:,\" \t\r\n]++"
+_POSSESSIVE_GROUPS = sys.version_info >= (3, 11, 5)
+"""Earlier Pythons, such as Debian 12's, end `(?:...)*+` amid what did not match (python/cpython#106052)."""
+
+
+def _repeated(pattern: bytes) -> bytes:
+    """The pattern any number of times, without ever giving one back. An atomic group is a little slower."""
+    return (rb"(?:%b)*+" if _POSSESSIVE_GROUPS else rb"(?>(?:%b)*)") % pattern
 
 
 def _value(levels: int) -> bytes:
@@ -24,8 +32,8 @@ def _value(levels: int) -> bytes:
     if not levels:
         return rb"(?:" + plain + rb")"
     inner = _value(levels - 1)
-    members = rb"(?:" + STRING + _SPACE + rb":" + _SPACE + inner + _SPACE + rb"(?:," + _SPACE + rb"(?!\})|(?=\})))*+"
-    elements = rb"(?:" + inner + _SPACE + rb"(?:," + _SPACE + rb"(?!\])|(?=\])))*+"
+    members = _repeated(STRING + _SPACE + rb":" + _SPACE + inner + _SPACE + rb"(?:," + _SPACE + rb"(?!\})|(?=\}))")
+    elements = _repeated(inner + _SPACE + rb"(?:," + _SPACE + rb"(?!\])|(?=\]))")
     return rb"(?:%b|\{%b%b\}|\[%b%b\])" % (plain, _SPACE, members, _SPACE, elements)
 
 
@@ -35,7 +43,7 @@ KEY = re.compile(rb"(" + STRING + rb")" + _SPACE + rb":" + _SPACE)
 CLOSING = re.compile(rb"(?:\]" + _SPACE + rb")++")
 """The brackets after the last event of a list."""
 
-TAIL = re.compile(rb"(?:," + _SPACE + KEY.pattern + _value(1) + _SPACE + rb")*+\}?+" + _SPACE + rb"\Z")
+TAIL = re.compile(_repeated(rb"," + _SPACE + KEY.pattern + _value(1) + _SPACE) + rb"\}?+" + _SPACE + rb"\Z")
 """The end of the text after these brackets: nothing, or the rest of a wrapper."""
 
 _OBJECT_END, _LIST_END = ord("}"), ord("]")
@@ -55,12 +63,12 @@ def _whole() -> re.Pattern[bytes]:
 
 @cache
 def _members() -> re.Pattern[bytes]:
-    return re.compile(_SPACE + rb"(?:" + KEY.pattern + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\}))*+")
+    return re.compile(_SPACE + _repeated(KEY.pattern + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\})"))
 
 
 @cache
 def _elements() -> re.Pattern[bytes]:
-    return re.compile(_SPACE + rb"(?:" + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\]))*+")
+    return re.compile(_SPACE + _repeated(_value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\])"))
 
 
 class State(Enum):
