@@ -5,7 +5,7 @@ queries compare plainly; the record itself keeps the source's spelling. Rows are
 right after it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -242,20 +242,23 @@ def _source(r: Reading) -> list[str]:
 
 def _entities(r: Reading) -> list[str]:
     """Every term that matches a performer. The record names performers in several places, mostly the same ones."""
-    return [
-        stem + exact(key.id)
-        for key in dict.fromkeys(key for key, _ in performers(r))
-        for stem in _entity_stems(key.saas, key.instance)
-    ]
+    return [stem + exact(key.id) for key in _performer_keys(r) for stem in _entity_stems(key.saas, key.instance)]
 
 
 def _accounts(r: Reading) -> list[str]:
     """A term for each performer. A place that names one by its id alone adds nothing to one that says in which app it is."""
-    keys = dict.fromkeys(key for key, _ in performers(r))
+    keys = _performer_keys(r)
     whole = {key.id for key in keys if None not in key}
     return [
         _account_stem(key.saas, key.instance) + exact(key.id) for key in keys if None not in key or key.id not in whole
     ]
+
+
+def _performer_keys(r: Reading) -> Mapping[EntityKey, None]:
+    """The distinct keys of performers, in order."""
+    if r.performers is None:
+        r.performers = dict.fromkeys(key for key, _ in performers(r))
+    return r.performers
 
 
 @lru_cache(maxsize=1_024)

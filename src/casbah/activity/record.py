@@ -55,15 +55,17 @@ def decimal(text: str) -> int | None:
 
 def first_string(*candidates: Any) -> str | None:
     """The first candidate that is a non-empty string."""
-    return next((text for text in map(string, candidates) if text is not None), None)
+    for value in candidates:
+        if value and isinstance(value, str):
+            return value
+    return None
 
 
 def strings(value: Any) -> list[str]:
     """Every string value in a JSON value, keys not included; however deep it is, this does not recurse."""
     texts: list[str] = []
     inner = [value]
-    while inner:
-        top = inner.pop()
+    for top in inner:  # It grows meanwhile.
         for each_value in top.values() if type(top) is dict else top:
             kind = type(each_value)
             if kind is str:
@@ -75,6 +77,8 @@ def strings(value: Any) -> list[str]:
 
 class Reading:
     """A record as the fields read it: its parts, each looked up once, and its event objects by kind.
+
+    `performers`: the keys of its performers, which `fields` looks up when they are first needed.
 
     `files`, `folders`: objects of objType 3 and 4, or whose serviceObjectType says so; `actors`: of role 2 or
     4; `others`: of any other role.
@@ -91,6 +95,7 @@ class Reading:
         "main",
         "objects",
         "others",
+        "performers",
         "raw",
         "record",
         "user",
@@ -110,17 +115,22 @@ class Reading:
         self.folders: list[dict[str, Any]] = []
         self.actors: list[dict[str, Any]] = []
         self.others: list[dict[str, Any]] = []
+        self.performers: Mapping[Any, None] | None = None
         for item in self.objects:
             self._tell_apart(item)
 
     def _tell_apart(self, item: dict[str, Any]) -> None:
-        number, kind = integer(item.get("objType")), item.get("serviceObjectType")
+        number, role, kind = item.get("objType"), item.get("role"), item.get("serviceObjectType")
+        if type(number) is not int:
+            number = integer(number)
+        if type(role) is not int:
+            role = integer(role)
         name = kind.lower() if type(kind) is str else ""
         if number == _FILE or "file" in name:
             self.files.append(item)
         if number == _FOLDER or "folder" in name:
             self.folders.append(item)
-        (self.actors if integer(item.get("role")) in _ACTOR_ROLES else self.others).append(item)
+        (self.actors if role in _ACTOR_ROLES else self.others).append(item)
 
 
 _FILE, _FOLDER = 3, 4

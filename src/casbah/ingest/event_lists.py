@@ -35,7 +35,8 @@ class _Member(NamedTuple):
 
 def is_wrapper(parsed: Mapping[str, Any], context: ReadContext) -> bool:
     """Whether an object is a wrapper."""
-    return any(type(parsed.get(key)) is list for key in context.wrappers) and not context.recognised(parsed)
+    keys = parsed.keys() & context.wrappers
+    return any(type(parsed[key]) is list for key in keys) and not context.recognised(parsed)
 
 
 def list_in(text: bytes, at: int, end: int, context: ReadContext) -> int | None:

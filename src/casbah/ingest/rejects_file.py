@@ -12,6 +12,7 @@ from casbah.ingest.line_reader import LineReader
 
 _KEYS = {"origin", "line", "reason", "event"}
 _CUT = "cut"
+_MAX_KEYS = len(_KEYS) + 1
 
 
 def unwrap_rejects(items: Iterator[Event | Refusal], context: ReadContext, limits: Limits) -> Iterator[Event | Refusal]:
@@ -24,7 +25,9 @@ def unwrap_rejects(items: Iterator[Event | Refusal], context: ReadContext, limit
 
 
 def _is_reject(parsed: Mapping[str, Any]) -> bool:
-    whole = parsed.keys() - {_CUT} == _KEYS and type(parsed["event"]) is type(parsed["origin"]) is str
+    if len(parsed) > _MAX_KEYS or parsed.keys() - {_CUT} != _KEYS:
+        return False
+    whole = type(parsed["event"]) is type(parsed["origin"]) is str
     return whole and type(parsed["line"]) is type(parsed.get(_CUT, 0)) is int
 
 

@@ -1,8 +1,8 @@
 """Which new activities are duplicates, and under which ids the others are stored."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from casbah.errors import DamagedRecordError
 from casbah.store.copies import Relation
@@ -102,8 +102,7 @@ class TakenTerms:
         return any(searcher.has(column, term) for searcher in self._searchers.values() if searcher is not nearest)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """An entry under its final id, and its dedup keys. With `replaces`, it replaces the stored activity of that id."""
 
     entry: Prepared

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from casbah.activity import address
 from casbah.activity.fields import FIELDS, Kind, Value
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import Reading, identifier, strings
@@ -68,20 +69,19 @@ def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
         values: Sequence[Value] = read(reading)
         if not values:
             continue
-        row[name] = values
         has.append(name)
         if len(values) > 1:
-            row[name] = values = tuple(dict.fromkeys(values))
+            values = tuple(dict.fromkeys(values))
             if len(values) > 1:
                 has.append(s.counted(name, len(values)))
+        row[name] = values
     for name, column in _BACKWARDS:
         if name in row:
             row[column] = [value[::-1] for value in row[name]]
             if len(row[name]) > 1:
                 has.append(s.counted(column, len(row[name])))
-    addresses = _ADDRESS.read(reading)
-    if addresses:
-        row[_ADDRESS.name] = [s.column_value(_ADDRESS, address) for address in dict.fromkeys(addresses)]
+    if _IP in row:
+        row[_ADDRESS.name] = [s.column_value(_ADDRESS, address.key(text)) for text in row[_IP]]
     row["has"] = has
     return row
 
@@ -91,5 +91,7 @@ _LISTED = tuple(
     for field in FIELDS.values()
     if field.kind not in (Kind.WORDS, Kind.ADDRESS) and field.name != "created"
 )
-_ADDRESS = FIELDS["ip_key"]
+_ADDRESS, _IP = FIELDS["ip_key"], "ip"
+"""The keys of addresses are those of their canonical texts, each of which has one of its own."""
+
 _BACKWARDS = tuple((name, field.name) for name, field in s.BACKWARDS.items())

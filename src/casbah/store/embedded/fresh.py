@@ -1,13 +1,12 @@
 """An activity about to be written to a partition."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.prepared import Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """An activity to write: the entry under its final id, its dedup keys, and its sequence number."""
 
     entry: Prepared

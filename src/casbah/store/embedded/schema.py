@@ -48,6 +48,8 @@ SORTS = ("date", "created")
 COARSE_BITS, FINE_BITS = 20, 10
 """A coarse span is 2^20 ms (17 minutes), a fine span 2^10 ms (a second)."""
 
+_COARSE, _FINE = ({sort: f"{sort}_{width}" for sort in SORTS} for width in ("coarse", "fine"))
+
 
 def build() -> tantivy.Schema:
     """The schema of every partition's index."""
@@ -102,17 +104,17 @@ def created_key(created: int, tiebreaker: int) -> int:
 
 def spans(sort: str, moment: int) -> Mapping[str, int]:
     """The spans that contain a timestamp, by column."""
-    return {coarse(sort): moment >> COARSE_BITS, fine(sort): moment >> FINE_BITS}
+    return {_COARSE[sort]: moment >> COARSE_BITS, _FINE[sort]: moment >> FINE_BITS}
 
 
 def coarse(sort: str) -> str:
     """The column of coarse spans."""
-    return f"{sort}_coarse"
+    return _COARSE[sort]
 
 
 def fine(sort: str) -> str:
     """The column of fine spans."""
-    return f"{sort}_fine"
+    return _FINE[sort]
 
 
 def identity(activity_id: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from casbah.errors import UnavailableError
 from casbah.store.embedded.schema import MAX_TIES, SEQ_BITS
@@ -19,8 +19,7 @@ class FullMomentError(Exception):
         super().__init__(f"{MAX_TIES} activities are stored with created {created} already, the most that one ms holds")
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceNumber:
+class SequenceNumber(NamedTuple):
     """`seq` is unique in the tenant; `created` is the time of storing (ms); `tiebreaker` is unique in that ms and partition."""
 
     seq: int
