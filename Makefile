@@ -164,7 +164,10 @@ $(find-python); \
 if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
   [ -w . ] || { echo "setup: cannot write to $$PWD; clone Casbah into a folder of your own" >&2; exit 1; }; \
   echo "setup: making $(VENV) with $$($$python --version)"; \
-  rm -rf $(VENV); $$python -m venv $(VENV); \
+  rm -rf $(VENV); \
+  $$python -m venv $(VENV) || { rm -rf $(VENV); \
+    echo "setup: cannot make $(VENV); it needs 600 MB of free disk space, and $$PWD has $$(df -Pm . | awk 'NR == 2 {print $$4}') MB;" \
+      'free some, or choose another folder: make VENV=...' >&2; exit 1; }; \
 fi
 endef
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from disks import small_disk
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -78,6 +80,17 @@ def test_progress_is_shown_without_a_terminal(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "] p1 p2 p3 p4 p5" in ran.stdout
     assert "setup: installing them" in ran.stdout
+
+
+def test_a_disk_without_space_for_the_virtual_environment_is_named_with_what_helps(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", mebibytes=2) as small:
+        for name in ("requirements.runtime.lock", "pyproject.toml"):
+            (small / name).touch()
+        command = ["make", "--file", str(ROOT / "Makefile"), "demo"]
+        ran = subprocess.run(command, cwd=small, capture_output=True, text=True, check=False)
+        assert not (small / ".venv").exists(), "a half would be taken for a whole the next time"
+    assert "setup: cannot make .venv; it needs 600 MB of free disk space, and " in ran.stderr
+    assert ran.returncode != 0
 
 
 def install(folder: Path, pip: str) -> subprocess.CompletedProcess[str]:
