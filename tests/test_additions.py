@@ -96,7 +96,7 @@ ADDITIONS = (
         "a source",
         "a_source.py",
         files={
-            "ingest/connectors/acme.toml": 'title = "Acme"\nrecognise = [["acme_event", "acme_id"]]\n\n[app]\nid = 990_001\nname = "Acme"\n\n'
+            "ingest/connectors/acme.toml": 'title = "Acme"\nrecognize = [["acme_event", "acme_id"]]\n\n[app]\nid = 990_001\nname = "Acme"\n\n'
             '[activity]\nid = "acme_id"\ntime = "acme_time"\noperation = "acme_event"\nevent_type = "=EVENT_ACME"\n\n'
             '[user]\nname = "acme_user"\n'
         },

@@ -1,4 +1,4 @@
-"""Events of the source `acme` are recognised and stored, and the source is listed."""
+"""Events of the source `acme` are recognized and stored, and the source is listed."""
 
 import json
 
@@ -14,7 +14,7 @@ with application() as (ask, _):
         answer = ask("POST", path, json.dumps(EVENT).encode())
         assert answer.status == 200, answer.body
     page = post(ask, "/api/v1/activities/", filters={"user.username": {"eq": ["ada@example.com"]}}).json
-    assert [item["appName"] for item in page["data"]] == ["Acme"], "recognised, and stored once"
+    assert [item["appName"] for item in page["data"]] == ["Acme"], "recognized, and stored once"
     sources = {item["name"] for item in ask("GET", "/api/ext/v1/sources").json["data"]}
     assert "acme" in sources
 

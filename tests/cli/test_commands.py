@@ -144,7 +144,7 @@ def test_what_is_refused_is_kept_with_its_reason(run: Run, tmp_path: Path) -> No
 def test_what_cannot_be_ingested(run: Run, tmp_path: Path) -> None:
     odd = tmp_path / "odd.ndjson"
     odd.write_bytes(b'{"what": "is this"}')
-    assert "source not recognised; known: " in run("ingest", str(odd), code=1).stderr
+    assert "source not recognized; known: " in run("ingest", str(odd), code=1).stderr
     assert (
         "unknown source 'clodtrail'; did you mean 'cloudtrail'?"
         in run("ingest", str(odd), "--source", "clodtrail", code=1).stderr

@@ -42,7 +42,7 @@ FEW = b"\n".join(event for events in SAMPLED.values() for event in events) + b"\
 REFUSED = {
     "risky.json": (b'{"riskState": "atRisk", "riskLastUpdatedDateTime": "2024-01-01T00:00:00Z"}', "a risky user"),
     "notification.json": (b'{"Records": [{"eventSource": "aws:s3", "eventName": "x"}]}', "a notification of an AWS"),
-    "foreign.json": (b'{"title": "a feed"}', "source not recognised"),
+    "foreign.json": (b'{"title": "a feed"}', "source not recognized"),
     "foreign.csv": (b"shape,color,size\nround,red,7\n", "a CSV of no known export, with the columns"),
     "manual.pdf": (b"%PDF-1.4\n", "the file holds neither JSON"),
     "cut.ndjson": (SAMPLED["okta"][0][:200], "not JSON"),

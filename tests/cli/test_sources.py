@@ -11,7 +11,7 @@ from command_line import app
 
 OWN = """
 title = "Acme CRM"
-recognise = [["acme_id", "acme_action"]]
+recognize = [["acme_id", "acme_action"]]
 
 [app]
 id = 990001

@@ -6,7 +6,7 @@ import pytest
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Event, Recognised
+from casbah.ingest.contract import Event, Recognized
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of, pages
 
@@ -15,11 +15,11 @@ DATA = Path(__file__).parents[1] / "data"
 
 @pytest.fixture
 def made():
-    """The one arrival, or refusal, that a connector makes of an event, which need not have all that it is recognised by."""
+    """The one arrival, or refusal, that a connector makes of an event, which need not have all that it is recognized by."""
 
     def make(source, **fields):
         event = Event(json.dumps(fields).encode(), fields, "x", 1)
-        (arrival,) = new_activities([Recognised(event, connectors()[source])], Enrichment())
+        (arrival,) = new_activities([Recognized(event, connectors()[source])], Enrichment())
         return arrival
 
     return make

@@ -118,7 +118,7 @@ def test_the_event_that_the_source_delivers_keeps_its_own_id(tenant: Tenant) -> 
     assert tenant.insert([row, event]).stored == 2
 
 
-def test_a_row_without_an_id_is_recognised_by_its_content(tenant: Tenant) -> None:
+def test_a_row_without_an_id_is_recognized_by_its_content(tenant: Tenant) -> None:
     bare = json.dumps({**ROWS[1], "ReportId": ""}).encode()
     assert tenant.insert(made(bare)).stored == 1
     assert tenant.insert(made(bare)).duplicates == 1
@@ -150,7 +150,7 @@ def test_a_row_of_another_table_is_refused() -> None:
     }
     (refusal,) = new_activities(page_of(json.dumps(logon).encode(), origin="x", connectors=KNOWN).items)
     assert isinstance(refusal, Refusal)
-    assert refusal.reason.startswith("source not recognised")
+    assert refusal.reason.startswith("source not recognized")
 
 
 def test_rows_of_a_csv_that_cannot_be_read_are_refused_each() -> None:

@@ -33,7 +33,7 @@ def test_the_example_is_a_source() -> None:
         "ip": "192.0.2.1",
         "deal": {"id": 1, "name": "Big"},
     }
-    assert acme.recognises(event)
+    assert acme.recognizes(event)
     (draft,) = acme.drafts(Event(b"{}", event))
     keys = draft.keys  # type: ignore[union-attr]
     assert keys["description"] == "Failed log on (Failure message: no seat)"

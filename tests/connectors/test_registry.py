@@ -70,7 +70,7 @@ def test_another_package_brings_a_connector(monkeypatch):
 
 
 def test_what_is_no_connector_is_refused(monkeypatch):
-    point = EntryPoint("mine", "casbah.ingest.connectors.mdca:recognises", casbah.ingest.connectors.GROUP)
+    point = EntryPoint("mine", "casbah.ingest.connectors.mdca:recognizes", casbah.ingest.connectors.GROUP)
     monkeypatch.setattr(casbah.ingest.connectors, "entry_points", lambda **_: [point])
-    with pytest.raises(TypeError, match="recognises is not a"):
+    with pytest.raises(TypeError, match="recognizes is not a"):
         connectors()

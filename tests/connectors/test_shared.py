@@ -8,7 +8,7 @@ import pytest
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognised, Refusal
+from casbah.ingest.contract import Recognized, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
 
@@ -67,7 +67,7 @@ def read(shared, file):
 
     def noted(items):
         for item in items:
-            if isinstance(item, Recognised):
+            if isinstance(item, Recognized):
                 names.add(item.connector.name)
             yield item
 
@@ -83,7 +83,7 @@ def test_counts(shared, file, connector, count, distinct, refused):
     fresh = {(item.id, item.digest) for item in items if isinstance(item, NewActivity)}
     refusals = [item.reason for item in items if isinstance(item, Refusal)]
     assert (found, len(items), len(fresh), len(refusals)) == (connector, count, distinct, refused)
-    assert all(reason.startswith(("no usable time: ", "source not recognised; ")) for reason in refusals)
+    assert all(reason.startswith(("no usable time: ", "source not recognized; ")) for reason in refusals)
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ FRAGMENTS = (
 )
 
 
-def test_exactly_one_connector_recognises_each_event(shared):
+def test_exactly_one_connector_recognizes_each_event(shared):
     detector = Detector(connectors())
     others = [
         (path.name, sorted(event), names)

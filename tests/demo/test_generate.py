@@ -76,8 +76,8 @@ def test_all_in_the_window_and_in_order(days):
 def test_each_event_is_one_activity_of_its_own_connector(made, drafts):
     for each in made:
         lowered = {key.lower(): value for key, value in orjson.loads(each.event).items()}
-        recognised = [name for name, connector in CONNECTORS.items() if connector.recognises(lowered)]
-        assert recognised == [each.source]
+        recognized = [name for name, connector in CONNECTORS.items() if connector.recognizes(lowered)]
+        assert recognized == [each.source]
     assert len({draft.id for draft in drafts}) == COUNT
 
 

@@ -47,7 +47,7 @@ def test_each_event_is_one_activity_of_its_own_connector(records):
     for event in story():
         parsed = json.loads(event.event)
         lowered = {key.lower(): value for key, value in parsed.items()}
-        assert [name for name, connector in known.items() if connector.recognises(lowered)] == [event.source]
+        assert [name for name, connector in known.items() if connector.recognizes(lowered)] == [event.source]
         assert len(list(known[event.source].drafts(Event(event.event, parsed)))) == 1
     activities = list(story_activities(until_ms=UNTIL))
     assert len({activity.id for activity in activities}) == len(activities) == len(records) == len(list(story()))

@@ -83,7 +83,7 @@ def test_what_a_wrapper_holds_is_refused_with_its_place(ask):
     got = ask("POST", INGEST, body)
     assert got.status == 422
     assert [item["line"] for item in got.json["refused"]] == [1, 2]
-    assert got.json["refused"][0]["reason"].startswith("AuditData: source not recognised; known: ")
+    assert got.json["refused"][0]["reason"].startswith("AuditData: source not recognized; known: ")
     assert got.json["refused"][1]["reason"] == "AuditData: not JSON: cut off before its end"
 
 
@@ -93,10 +93,10 @@ def test_source_is_detected_as_it_would_be_told(ask, body, source):
     assert ask("POST", f"{INGEST}?source={source}", body).json == answered(0, 1)
 
 
-def test_what_no_source_recognises_is_refused_line_by_line(ask):
+def test_what_no_source_recognizes_is_refused_line_by_line(ask):
     got = ask("POST", INGEST, b'{"a": 1}\n\n{"b": 2}').json
     assert got["stored"] == 0
-    assert [(each["line"], "source not recognised" in each["reason"]) for each in got["refused"]] == [
+    assert [(each["line"], "source not recognized" in each["reason"]) for each in got["refused"]] == [
         (1, True),
         (3, True),
     ]

@@ -10,11 +10,11 @@ from casbah.base import jsontext
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
 from casbah.ingest.connectors.mdca import CONNECTOR as MDCA
-from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
+from casbah.ingest.contract import Connector, Draft, Event, Recognized, Refusal, UnusableEventError
 
 
 def event(raw, connector, line=1):
-    return Recognised(Event(raw, jsontext.parse_object(raw), "x", line), connector)
+    return Recognized(Event(raw, jsontext.parse_object(raw), "x", line), connector)
 
 
 def plain(drafts):

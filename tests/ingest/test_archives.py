@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognised
+from casbah.ingest.contract import Recognized
 from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
@@ -55,7 +55,7 @@ def contents(file: Path, body: bytes, **options: Limits) -> list[tuple[str, list
     return [
         (
             page.origin.removeprefix(str(file)),
-            [item.event.parsed["eventID"] if isinstance(item, Recognised) else item.reason for item in page.items],
+            [item.event.parsed["eventID"] if isinstance(item, Recognized) else item.reason for item in page.items],
         )
         for page in pages([str(file)], connectors=KNOWN, **options)
     ]

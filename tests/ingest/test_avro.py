@@ -10,7 +10,7 @@ import pytest
 
 from casbah.ingest import avro
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognised
+from casbah.ingest.contract import Recognized
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
 from ingest.dressed import avro_bytes, avro_capture, avro_file, avro_long
@@ -115,8 +115,8 @@ def test_a_damaged_capture_gives_what_it_has_and_says_so(tmp_path: Path) -> None
     (tmp_path / "1.avro").write_bytes(avro_capture([EVENT] * 5)[:-30])
     (page,) = pages([str(tmp_path)], connectors=Detector(connectors()))
     *events, refusal = page.items
-    assert [type(item) for item in events] == [Recognised] * 4
-    assert not isinstance(refusal, Recognised)
+    assert [type(item) for item in events] == [Recognized] * 4
+    assert not isinstance(refusal, Recognized)
     assert refusal.reason == "cannot be read: the Avro file is cut off before its end"
 
 
@@ -126,5 +126,5 @@ def test_a_message_without_a_body_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1.avro").write_bytes(avro_file(schema, [(1, record)]))
     (page,) = pages([str(tmp_path)], connectors=Detector(connectors()))
     (refusal,) = page.items
-    assert not isinstance(refusal, Recognised)
+    assert not isinstance(refusal, Recognized)
     assert refusal.reason == "Body: no event: neither an object nor text"

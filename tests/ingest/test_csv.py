@@ -104,7 +104,7 @@ def test_each_row_is_read_or_refused_by_its_line():
     items = read(text([head, over_lines, ["x", "y"], no_time, second]).encode())
     assert [getattr(item, "line", None) for item in items] == [None, 5, 6, None]
     assert items[1].reason == f"no event: 2 values for {len(head)} columns"
-    assert items[2].reason.startswith("source not recognised")
+    assert items[2].reason.startswith("source not recognized")
     assert items[0].activity["device"]["userAgent"] == "one\ntwo\nthree"
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Connector, Recognised, Refusal
+from casbah.ingest.contract import Connector, Recognized, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of, pages
 from ingest.foreign import DIGEST, FOREIGN, S3_NOTIFICATION
@@ -39,25 +39,25 @@ def verdicts(events: list[dict[str, Any]], source: str | None = None) -> list[st
     """The source of each event of one body, or None where it is refused."""
     body = b"\n".join(json.dumps(event).encode() for event in events)
     page = page_of(body, origin="x", connectors=KNOWN, source=source)
-    return [item.connector.name if isinstance(item, Recognised) else None for item in page.items]
+    return [item.connector.name if isinstance(item, Recognized) else None for item in page.items]
 
 
 @pytest.mark.parametrize("source", sorted({name for name, _ in SAMPLED}))
-def test_exactly_one_connector_recognises_each_sample(source: str) -> None:
+def test_exactly_one_connector_recognizes_each_sample(source: str) -> None:
     events = [event for name, event in SAMPLED if name == source]
     assert events
     assert [names(event) for event in events] == [[source]] * len(events)
 
 
-def test_cef_lines_are_recognised_by_their_connector_alone() -> None:
+def test_cef_lines_are_recognized_by_their_connector_alone() -> None:
     page = page_of((SAMPLES / "cef" / "events.cef").read_bytes(), origin="x", connectors=KNOWN)
-    events = [item.event.parsed for item in page.items if isinstance(item, Recognised)]
+    events = [item.event.parsed for item in page.items if isinstance(item, Recognized)]
     assert events
     assert [names(dict(event)) for event in events] == [["cef"]] * len(events)
 
 
 @pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in FOREIGN.items()])
-def test_no_connector_recognises_what_is_foreign(event: dict[str, Any]) -> None:
+def test_no_connector_recognizes_what_is_foreign(event: dict[str, Any]) -> None:
     assert names(event) == []
     assert verdicts([event]) == [None]
 
@@ -69,7 +69,7 @@ def test_marks_hide_no_event_from_a_connector(marked: Connector) -> None:
     """Marks are a shortcut: without them the verdict is the same."""
     for _, event in EVENTS:
         lowered = {key.lower(): value for key, value in event.items()}
-        if marked.recognises(lowered):
+        if marked.recognizes(lowered):
             assert marked in KNOWN.connectors_of(event)
 
 
@@ -112,7 +112,7 @@ REASONS = [
     pytest.param(S3_NOTIFICATION, "a notification of an AWS service", id="an S3 notification"),
     pytest.param(FOREIGN["RiskyUsers"], "a risky user or service principal of Microsoft Entra", id="risky users"),
     pytest.param(FOREIGN["OCSF finding"], "an OCSF event of a class that does not say", id="a finding"),
-    pytest.param(FOREIGN["JumpCloud"], "source not recognised; known: anthropic, atlassian, ", id="anything else"),
+    pytest.param(FOREIGN["JumpCloud"], "source not recognized; known: anthropic, atlassian, ", id="anything else"),
 ]
 
 
@@ -135,8 +135,8 @@ def test_a_file_that_is_a_digest_is_skipped_and_others_are_read(tmp_path: Path) 
         (page.skipped, list(page.items)) for page in pages([str(tmp_path)], connectors=KNOWN, source="cloudtrail")
     )
     assert digests == ("a CloudTrail digest file: it lists log files and their hashes, and holds no activities", [])
-    assert (events[0], [type(item) for item in events[1]]) == ("", [Recognised])
-    assert (both[0], [type(item) for item in both[1]]) == ("", [Refusal, Recognised])
+    assert (events[0], [type(item) for item in events[1]]) == ("", [Recognized])
+    assert (both[0], [type(item) for item in both[1]]) == ("", [Refusal, Recognized])
 
 
 def test_a_plain_record_that_holds_a_list_is_still_one_record() -> None:
@@ -151,7 +151,7 @@ def test_an_event_of_two_sources_is_refused_with_both_names_unless_one_is_named(
     known = {name: always(name) for name in ("b", "a")}
     (refusal,) = page_of(b'{"x":1}', origin="x", connectors=known).items
     assert isinstance(refusal, Refusal)
-    assert refusal.reason == "recognised by several sources: a, b; name one with --source, over HTTP with ?source="
+    assert refusal.reason == "recognized by several sources: a, b; name one with --source, over HTTP with ?source="
     (item,) = page_of(b'{"x":1}', origin="x", connectors=known, source="b").items
-    assert isinstance(item, Recognised)
+    assert isinstance(item, Recognized)
     assert item.connector.name == "b"

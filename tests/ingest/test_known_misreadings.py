@@ -93,7 +93,7 @@ class TestAnEventThatNoSourceKnowsBecameOneOfItsNeighbours:
         foreign = {**JUMPCLOUD, key: AT}
         items = read(lines(*sampled(source)[:3], foreign, JUMPCLOUD, foreign))
         assert len(stored(items)) == 3
-        assert [reason.partition(";")[0] for reason in refused(items)] == ["source not recognised"] * 3
+        assert [reason.partition(";")[0] for reason in refused(items)] == ["source not recognized"] * 3
 
 
 def test_an_event_that_lookup_events_printed_lost_who_and_from_where() -> None:

@@ -123,7 +123,7 @@ def test_a_local_time_of_a_report_is_never_taken_for_utc_in_another_form():
     row = {"Date": "2025-11-10 06:08:38", "User Name": "Ann", "Action": "Downloaded"}
     (refused,) = read(json.dumps(row).encode(), BERLIN)
     assert isinstance(refused, Refusal)
-    assert refused.reason.startswith("source not recognised")
+    assert refused.reason.startswith("source not recognized")
 
 
 def ingest(store: Path, *words: str, code: int = 0) -> str:

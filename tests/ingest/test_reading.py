@@ -12,7 +12,7 @@ import pytest
 
 from casbah.errors import UnknownSourceError
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Event, Recognised, Refusal
+from casbah.ingest.contract import Event, Recognized, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.event_pages import page_of, pages
 from making import record
@@ -44,9 +44,9 @@ def read(body, **options):
 def plainly(page):
     """The source of a page's events, or the sources, and the items without their connectors."""
     items = list(page.items)
-    names = sorted({item.connector.name for item in items if isinstance(item, Recognised)})
+    names = sorted({item.connector.name for item in items if isinstance(item, Recognized)})
     source = names[0] if len(names) == 1 else names or None
-    return source, [item.event if isinstance(item, Recognised) else item for item in items]
+    return source, [item.event if isinstance(item, Recognized) else item for item in items]
 
 
 SHAPES = [
@@ -165,12 +165,12 @@ def test_a_cut_gzip_gives_what_it_has_and_says_so():
     assert "cannot be read: Compressed file ended" in items[-1].reason
 
 
-def test_an_unrecognised_file_is_refused_event_by_event():
+def test_an_unrecognized_file_is_refused_event_by_event():
     source, items = read(b'{"a":1}\n{"b":2}\n{broken\n')
     assert source is None
     assert [item.line for item in items] == [1, 2, 3]
     known = ", ".join(sorted(connectors()))
-    reason = f"source not recognised; known: {known}; describe another in a mapping file (docs/sources.md)"
+    reason = f"source not recognized; known: {known}; describe another in a mapping file (docs/sources.md)"
     assert [item.reason for item in items[:2]] == [reason, reason]
     assert "not JSON" in items[2].reason
 
@@ -187,7 +187,7 @@ def test_a_named_source_takes_its_own_events_and_says_whose_the_others_are():
     assert (source, [type(item) for item in items]) == ("cloudtrail", [Event, Refusal, Refusal, Event])
     other, unknown = items[1].reason, items[2].reason
     assert other == "not an event of cloudtrail but of microsoft365: name that source, or none"
-    assert unknown.startswith("not an event of cloudtrail, and source not recognised; known: anthropic, ")
+    assert unknown.startswith("not an event of cloudtrail, and source not recognized; known: anthropic, ")
 
 
 def test_an_unknown_source_is_refused_before_anything_is_read():

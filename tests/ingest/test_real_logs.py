@@ -15,7 +15,7 @@ import pytest
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognised, Refusal
+from casbah.ingest.contract import Recognized, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
 from casbah.ingest.mapping.paths import fold
@@ -32,7 +32,7 @@ SYNCHRONISED = {
     "FolderRecycled": "delete",
 }
 
-Real = Mapping[str, list[tuple[Recognised, list[NewActivity]]]]
+Real = Mapping[str, list[tuple[Recognized, list[NewActivity]]]]
 """The events of the real logs that are stored, by source, each with its activities."""
 
 
@@ -43,10 +43,10 @@ def logs(shared: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def real(logs: Path) -> Real:
-    read_logs: dict[str, list[tuple[Recognised, list[NewActivity]]]] = {}
+    read_logs: dict[str, list[tuple[Recognized, list[NewActivity]]]] = {}
     for page in pages([str(logs / "sources")], connectors=KNOWN):
         for item in page.items:
-            if isinstance(item, Recognised) and (
+            if isinstance(item, Recognized) and (
                 made := [new for new in new_activities([item]) if isinstance(new, NewActivity)]
             ):
                 read_logs.setdefault(item.connector.name, []).append((item, made))

@@ -15,7 +15,7 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.apps import CASBAH
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Draft, Event, Recognised
+from casbah.ingest.contract import Draft, Event, Recognized
 from casbah.operations.audit.trail import ACTS
 from casbah.operations.backup.copying import copied
 from making import NOW, record
@@ -59,8 +59,8 @@ def test_records_over_http_are_refused(house, keys: dict[str, Any], says: str, s
     reply = Asker(house.app, house.local_key)("POST", path, b"\n".join(json.dumps(line).encode() for line in lines))
     assert (reply.status, reply.json["stored"] + reply.json["duplicates"]) == (200, 1)
     (refused,) = reply.json["refused"]
-    # Without a source named, a record whose app is odd text is not recognised as one in MDCA's form.
-    assert says in refused["reason"] or (source is None and "source not recognised" in refused["reason"])
+    # Without a source named, a record whose app is odd text is not recognized as one in MDCA's form.
+    assert says in refused["reason"] or (source is None and "source not recognized" in refused["reason"])
     assert house.services.store.tenant(TENANT).count(ACTS) == 0
 
 
@@ -98,7 +98,7 @@ DONE = {"mainInfo": {"rawOperationName": "done"}}
 @pytest.mark.parametrize("name", sorted(connectors()))
 def test_no_connector_makes_acts(name: str, draft: Draft):
     connector = replace(connectors()[name], drafts=lambda _: [draft])
-    (refused,) = new_activities([Recognised(Event(b"{}", {}), connector)])
+    (refused,) = new_activities([Recognized(Event(b"{}", {}), connector)])
     assert "server" in refused.reason
 
 

@@ -9,7 +9,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.errors import BadMappingError
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors, record_verbs
-from casbah.ingest.contract import Event, Recognised
+from casbah.ingest.contract import Event, Recognized
 from casbah.ingest.enrich.enrichment import NOTES, Enrichment
 from casbah.ingest.mapping.file import CATEGORIES
 from casbah.ingest.verbs import VERBS, VerbTable
@@ -85,7 +85,7 @@ def test_records_from_anywhere(activity: dict[str, Any], verb: str) -> None:
 
 
 def arrived(source: str, event: dict[str, Any], enrichment: Enrichment | None = None) -> NewActivity:
-    item = Recognised(Event(json.dumps(event).encode(), event), connectors()[source])
+    item = Recognized(Event(json.dumps(event).encode(), event), connectors()[source])
     (new,) = new_activities([item], enrichment)
     assert isinstance(new, NewActivity)
     assert json.loads(new.record) == new.activity

@@ -12,7 +12,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.ingest import wrappers
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognised, Refusal
+from casbah.ingest.contract import Recognized, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of, pages
@@ -99,7 +99,7 @@ def real(shared: Path) -> dict[str, tuple[list[bytes], list[NewActivity | Refusa
     events: dict[str, list[bytes]] = {}
     for page in pages([str(shared / "data" / "sources")], connectors=KNOWN):
         for item in page.items:
-            if isinstance(item, Recognised) and all(isinstance(one, NewActivity) for one in new_activities([item])):
+            if isinstance(item, Recognized) and all(isinstance(one, NewActivity) for one in new_activities([item])):
                 events.setdefault(item.connector.name, []).append(b" ".join(item.event.raw.split(b"\n")))
     return {source: (found, activities(b"\n".join(found))) for source, found in events.items()}
 
@@ -125,13 +125,13 @@ BAD = [
     pytest.param(cmdlet(b"7"), "AuditData: no event: neither an object nor text", id="a number"),
     pytest.param(cmdlet(b'"x"'), "AuditData: not JSON: no object or list begins here", id="text that is no JSON"),
     pytest.param(graph(b"[]"), "auditData: no event: neither an object nor text", id="a list for an object"),
-    pytest.param(looked_up(FOREIGN), "CloudTrailEvent: source not recognised; known: ", id="an event that nobody knows"),
+    pytest.param(looked_up(FOREIGN), "CloudTrailEvent: source not recognized; known: ", id="an event that nobody knows"),
     pytest.param(b'{"awslogs":{"data":"%%%"}}', "awslogs.data: not Base64: ", id="text that is not Base64"),
     pytest.param(b'{"awslogs":{"data":"H4sIAAAA"}}', "awslogs.data: gzip that is cut off", id="gzip that breaks off"),
     pytest.param(b'{"awslogs":{"data":"Cg=="}}', "awslogs.data: no event: the text is empty", id="Base64 of blanks"),
     pytest.param(b'{"awslogs":{"data":7}}', "awslogs.data: no text in Base64", id="a number for Base64"),
     pytest.param(b'{"awslogs":{"data":"/////w=="}}', "awslogs.data: not JSON: no object", id="Base64 of noise"),
-    pytest.param(bridged(b'{"eventType":"x"}'), "detail: source not recognised; known: ", id="a foreign detail"),
+    pytest.param(bridged(b'{"eventType":"x"}'), "detail: source not recognized; known: ", id="a foreign detail"),
 ]  # fmt: skip
 
 
@@ -139,8 +139,8 @@ BAD = [
 def test_what_a_wrapper_holds_that_is_no_event_is_refused_with_its_place(wrapper: bytes, reason: str) -> None:
     body = b"\n".join((M365, wrapper, CLOUDTRAIL))
     first, refusal, last = page_of(body, origin="x", connectors=KNOWN).items
-    assert isinstance(first, Recognised)
-    assert isinstance(last, Recognised)
+    assert isinstance(first, Recognized)
+    assert isinstance(last, Recognized)
     assert isinstance(refusal, Refusal)
     assert refusal.reason.startswith(reason)
     assert (refusal.origin, refusal.line) == ("x", 2)
@@ -173,7 +173,7 @@ LISTS = [
         [
             (b'["OfficeActivity"]', "tables[0].rows[1]: no event: 1 values for 4 columns"),
             (b'{"x":1}', "tables[0].rows[2]: no event: 0 values for 4 columns"),
-            (b'{"Operation":"o","Id":"i"}', "tables[0].rows[3]: source not recognised; known: "),
+            (b'{"Operation":"o","Id":"i"}', "tables[0].rows[3]: source not recognized; known: "),
         ],
         id="rows of a table",
     ),
@@ -185,7 +185,7 @@ def test_what_stands_beside_an_event_in_a_wrapper_is_refused_by_itself(
     wrapper: bytes, refused: list[tuple[bytes, str]]
 ) -> None:
     first, *rest = page_of(wrapper, origin="x", connectors=KNOWN).items
-    assert isinstance(first, Recognised)
+    assert isinstance(first, Recognized)
     for (raw, reason), refusal in zip(refused, rest, strict=True):
         assert isinstance(refusal, Refusal)
         assert (refusal.raw, refusal.line) == (raw, 1)
@@ -205,7 +205,7 @@ def test_all_wrappers_of_a_page_share_its_limit() -> None:
     size = len(CLOUDTRAIL)
     page = page_of(b"\n".join([message] * 3), origin="x", connectors=KNOWN, limits=Limits(unpacked=2 * size + 1))
     *events, refusal = page.items
-    assert [type(item) for item in events] == [Recognised] * 2
+    assert [type(item) for item in events] == [Recognized] * 2
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "awslogs.data: unpacks to more than 1 bytes"
 
@@ -233,11 +233,11 @@ def test_a_control_message_holds_no_events() -> None:
 def test_texts_without_an_event_are_refused_and_the_others_are_read() -> None:
     body = b'["7", %b, "{\\"a\\":", "[]", "", %b]' % (text(CLOUDTRAIL), text(M365))
     items = list(page_of(body, origin="x", connectors=KNOWN).items)
-    assert [type(item) for item in items] == [Refusal, Recognised, Refusal, Refusal, Refusal, Recognised]
+    assert [type(item) for item in items] == [Refusal, Recognized, Refusal, Refusal, Refusal, Recognized]
     assert {item.reason for item in items if isinstance(item, Refusal)} == {
         "not an event: expected a JSON object, got a string"
     }
-    assert [item.event.line for item in items if isinstance(item, Recognised)] == [2, 6]
+    assert [item.event.line for item in items if isinstance(item, Recognized)] == [2, 6]
 
 
 @pytest.mark.parametrize("size", [1_000, 70_000, 300_000])
@@ -256,7 +256,7 @@ def test_an_event_of_another_source_in_a_wrapper_is_refused_with_its_place() -> 
 def test_an_event_that_holds_the_key_of_a_wrapper_stays_one_event() -> None:
     event = {**json.loads(CLOUDTRAIL), "detail": {"x": 1}, "source": "s", "detail-type": "t", "AuditData": "{}"}
     (item,) = page_of(json.dumps(event).encode(), origin="x", connectors=KNOWN).items
-    assert isinstance(item, Recognised)
+    assert isinstance(item, Recognized)
     assert item.event.parsed == event
 
 
@@ -267,7 +267,7 @@ def test_wrappers_around_wrappers_are_opened_up_to_a_depth() -> None:
     assert activities(nested) == activities(CLOUDTRAIL)
     (refusal,) = activities(bridged(nested))
     assert isinstance(refusal, Refusal)
-    assert refusal.reason.startswith("detail: " * MAX_DEPTH + "source not recognised")
+    assert refusal.reason.startswith("detail: " * MAX_DEPTH + "source not recognized")
 
 
 def test_a_list_in_a_text_holds_each_of_its_events() -> None:

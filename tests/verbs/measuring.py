@@ -20,7 +20,7 @@ from casbah.base import jsontext
 from casbah.demo.load import COUNT, END, generated_events
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors, record_verbs
-from casbah.ingest.contract import Event, Recognised
+from casbah.ingest.contract import Event, Recognized
 from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
@@ -110,18 +110,18 @@ def measure(shared: Path, kept: AbstractSet[Reference]) -> Measured:
     return result
 
 
-def _events(shared: Path) -> Iterator[tuple[str, Recognised]]:
+def _events(shared: Path) -> Iterator[tuple[str, Recognized]]:
     """Every event, with the name that `labelled.tsv` has for its file."""
     folders = (("shared", shared / "data" / "sources"), ("demo", DEMO), ("examples", HERE.parent / "connectors"))
     for name, folder in folders:
         paths = [folder] if name != "examples" else [*sorted(folder.glob("*/events.*")), *csv_files()]
         for page in pages([str(path) for path in paths], connectors=CONNECTORS, zone=ZONE):
             for item in page.items:
-                if isinstance(item, Recognised):
+                if isinstance(item, Recognized):
                     yield f"{name}:{item.event.origin.removeprefix(f'{folder}/')}", item
     for demo in generated_events(COUNT, until_ms=END_MS):
         event = Event(demo.event, jsontext.parse_object(demo.event))
-        yield "demo:generated", Recognised(event, CONNECTORS[demo.source])
+        yield "demo:generated", Recognized(event, CONNECTORS[demo.source])
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def wrappers() -> str:
     keys = sorted({connector.wrapper for connector in connectors().values() if connector.wrapper})
     lists = f"| a saved answer of an API | the list | {', '.join(f'`{key}[]`' for key in keys)} | object |"
     rows = "\n".join((lists, *map(_wrapper_row, WRAPPERS)))
-    return f"\n| Wrapper | Recognised by | Its events | Written as |\n|---|---|---|---|\n{rows}\n\n"
+    return f"\n| Wrapper | Recognized by | Its events | Written as |\n|---|---|---|---|\n{rows}\n\n"
 
 
 def csv_exports() -> str:
@@ -193,10 +193,10 @@ def _measured_row(row: list[str]) -> str:
 
 
 def _wrapper_row(row: Wrapper) -> str:
-    alternatives = (" and ".join(f"`{source}`" for source in sources) for sources in row.recognised_by)
-    recognised_by = "; or ".join(alternatives) or "the list"
+    alternatives = (" and ".join(f"`{source}`" for source in sources) for sources in row.recognized_by)
+    recognized_by = "; or ".join(alternatives) or "the list"
     title = row.title.replace("|", "\\|")
-    return f"| [{title}]({row.documents}) | {recognised_by} | {f'`{row.inside}`' if row.inside else 'itself'} | {row.holds.value} |"
+    return f"| [{title}]({row.documents}) | {recognized_by} | {f'`{row.inside}`' if row.inside else 'itself'} | {row.holds.value} |"
 
 
 def _filter_row(row: Filter) -> str:

@@ -91,7 +91,7 @@ def compare(  # noqa: PLR0913  one parameter per option
             pages, fields = _compared(both, [*orders(scope), *parts(scope), *tested])
     result = CompareResult(scope, pages, fields, left_out)
     (_write_json if as_json else _write_lines)(result)
-    _summarise(result)
+    _summarize(result)
     raise typer.Exit(0 if result.equal else 1)
 
 
@@ -221,7 +221,7 @@ def _page_json(page: PageDifference) -> dict[str, Any]:
     }
 
 
-def _summarise(result: CompareResult) -> None:
+def _summarize(result: CompareResult) -> None:
     sys.stderr.writelines(f"casbah: {line}\n" for line in _summary(result))
 
 

@@ -49,7 +49,7 @@ class FileReport:
     skipped: str = ""
 
     def source(self) -> str:
-        """The source, or several sources with their event counts; "?" if no event was recognised."""
+        """The source, or several sources with their event counts; "?" if no event was recognized."""
         if len(self.sources) > 1:
             return ", ".join(f"{name} {count:,}" for name, count in sorted(self.sources.items()))
         return next(iter(self.sources), "?")

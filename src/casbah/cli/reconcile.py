@@ -92,7 +92,7 @@ def _report(compared: Comparison, sides: tuple[Side, Side], *, as_json: bool) ->
     read_all = any(side.read for side in sides) and not any(side.refused for side in sides)
     equal = read_all and not counts.only_a and not counts.only_b
     (_write_json if as_json else _write_lines)(compared, sides, counts, equal=equal)
-    _summarise(compared, sides, counts)
+    _summarize(compared, sides, counts)
     return equal
 
 
@@ -133,7 +133,7 @@ def _side(side: Side, both: int, only: int) -> dict[str, object]:
     }
 
 
-def _summarise(compared: Comparison, sides: tuple[Side, Side], counts: Counts) -> None:
+def _summarize(compared: Comparison, sides: tuple[Side, Side], counts: Counts) -> None:
     console = Console(stderr=True)
     rows = list(compared.sums())
     if rows:

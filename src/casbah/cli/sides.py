@@ -33,7 +33,7 @@ _PAGE = 2_000
 _HOURS_PER_DAY, _CONTENT_BYTES = 24, 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORDS = "mdca"
-"""The source of a record whose event no other source recognises."""
+"""The source of a record whose event no other source recognizes."""
 
 
 @dataclass(slots=True)
@@ -124,8 +124,8 @@ class SideReader:
     def _source_of(self, activity: Mapping[str, Any]) -> str:
         """The source of the event in a record, so that all forms of an event have the same."""
         event = activity.get("rawDataJson")
-        recognised = self.detector.connectors_of(event) if type(event) is dict else []
-        return recognised[0].name if len(recognised) == 1 else self.source or _RECORDS
+        recognized = self.detector.connectors_of(event) if type(event) is dict else []
+        return recognized[0].name if len(recognized) == 1 else self.source or _RECORDS
 
 
 def same_period(comparison: Comparison, side: Side) -> Mapping[str, Any] | None:

@@ -16,7 +16,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.base import jsontext
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal
+from casbah.ingest.contract import Connector, Draft, Event, Recognized, Refusal
 from casbah.ingest.enrich.agents import classified
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
@@ -104,7 +104,7 @@ def activities_of(events: Iterable[DemoEvent]) -> Iterator[NewActivity]:
     for demo in events:
         enriched = known[demo.source]
         event = Event(demo.event, jsontext.parse_object(demo.event))
-        activities = new_activities([Recognised(event, enriched.with_extra(demo.extra))])
+        activities = new_activities([Recognized(event, enriched.with_extra(demo.extra))])
         yield from (activity for activity in activities if isinstance(activity, NewActivity))
 
 

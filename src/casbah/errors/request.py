@@ -12,7 +12,7 @@
       SearchError                 400  a search cannot be read; names the place
       BadValueError               400  the operator applies, the value has the wrong shape
       LimitExceededError          400  a limit of the request is exceeded
-      UnknownSourceError          400  no connector of that name, or none recognises the data
+      UnknownSourceError          400  no connector of that name, or none recognizes the data
       ProtectedActsError          400  a retention rule would delete Casbah's own acts
       BadRangeError               400  an IP range is not valid
       ForwardedHeaderError        400  a trusted proxy's header about its client cannot be read

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from casbah.activity import forms
 from casbah.activity.new_activity import NewActivity
 from casbah.base import jsontext
-from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
+from casbah.ingest.contract import Connector, Draft, Event, Recognized, Refusal, UnusableEventError
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
@@ -21,7 +21,7 @@ ADDED_LATER = ("_id", "uid", "created")
 
 
 def new_activities(
-    items: Iterable[Recognised | Refusal],
+    items: Iterable[Recognized | Refusal],
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
@@ -34,7 +34,7 @@ def new_activities(
 
 
 def with_lines(
-    items: Iterable[Recognised | Refusal],
+    items: Iterable[Recognized | Refusal],
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
@@ -75,7 +75,7 @@ def digest_of(event: Event) -> str:
     return sha256(jsontext.canonical(event.parsed)).hexdigest()
 
 
-def _of_event(item: Recognised, seen: Seen, enrichment: Enrichment | None) -> list[NewActivity]:
+def _of_event(item: Recognized, seen: Seen, enrichment: Enrichment | None) -> list[NewActivity]:
     """All activities of an event at once, so that an event is refused as a whole."""
     event = item.event
     drafts = list(item.connector.drafts(event))
@@ -100,7 +100,7 @@ def _operation(draft: Draft) -> str:
 
 
 def _new_activity(
-    item: Recognised, draft: Draft | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
+    item: Recognized, draft: Draft | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
 ) -> NewActivity:
     if _needs_record(draft):
         return _with_record(item, draft, digest, seen, enrichment)
@@ -108,7 +108,7 @@ def _new_activity(
     return new_activity if enrichment is None else enrichment.enriched(new_activity)
 
 
-def _with_record(item: Recognised, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
+def _with_record(item: Recognized, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
     """The new activity of a draft: its record is made of the draft's keys and the event's own bytes."""
     event = item.event
     form = draft.form or event.form

@@ -129,11 +129,11 @@ class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
 
     `wrapper` is the key that holds the list of events in a saved API response of that source, if any.
-    `recognises` decides from one parsed event (its keys in lower case) whether it is from this source. It must not depend
+    `recognizes` decides from one parsed event (its keys in lower case) whether it is from this source. It must not depend
     on anything else, nor on a top-level list, which may be a wrapper's. It is called only for events with all the
     top-level keys of one of `marks` (in lower case), or for every event if there are no marks. `accepts` decides the same
-    for an event that no connector recognises, if the caller names this source: for events without distinguishing keys.
-    `csv` are its CSV exports, whose rows it recognises like any event: an object with a text for each cell that is not empty.
+    for an event that no connector recognizes, if the caller names this source: for events without distinguishing keys.
+    `csv` are its CSV exports, whose rows it recognizes like any event: an object with a text for each cell that is not empty.
 
     `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. A connector that does not
     need the pipeline may yield a NewActivity. `documents` are links to the vendor's documentation, `apps` the ids of the apps
@@ -144,7 +144,7 @@ class Connector:
 
     name: str
     title: str
-    recognises: Callable[[Mapping[str, Any]], bool]
+    recognizes: Callable[[Mapping[str, Any]], bool]
     drafts: Callable[[Event], Iterable[Draft | NewActivity]]
     wrapper: str | None = None
     examples: tuple[str, ...] = field(default=())
@@ -160,7 +160,7 @@ class Connector:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognized:
     """An event and the connector of its source."""
 
     event: Event

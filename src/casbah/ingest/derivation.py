@@ -48,9 +48,9 @@ class Derivation:
     def _drafts(self, event: Event) -> Iterator[tuple[Connector, Draft]]:
         """Every reading of an event by a connector, also by those that only read it if the caller names them."""
         folded = fold(event.parsed)
-        recognising = self._detector.connectors_of(event.parsed)
+        recognizing = self._detector.connectors_of(event.parsed)
         accepting = [source for source in self._detector.values() if source.accepts and source.accepts(folded)]
-        for source in (*recognising, *accepting):
+        for source in (*recognizing, *accepting):
             try:
                 drafts = [draft for draft in source.drafts(event) if isinstance(draft, Draft)]
             except UnusableEventError:

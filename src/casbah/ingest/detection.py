@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from casbah.ingest.contract import Connector, CsvForm, Event, Recognised, Refusal
+from casbah.ingest.contract import Connector, CsvForm, Event, Recognized, Refusal
 from casbah.ingest.mapping.paths import fold
 from casbah.ingest.unsupported import reason_for
 from casbah.ingest.wrappers import MAX_DEPTH, Inside
@@ -15,12 +15,12 @@ _ENOUGH_MARKS = 3
 
 Marked = tuple[frozenset[str], Connector]
 Open = Callable[[Event, bool], Iterator[Inside] | None]
-"""What an object holds, which a connector recognises or not; None if it is not a wrapper."""
+"""What an object holds, which a connector recognizes or not; None if it is not a wrapper."""
 
 
 class Detector(Mapping[str, Connector]):
-    """The connectors by name; assigns an event to the one connector that recognises it. An event that none or several
-    recognise is refused.
+    """The connectors by name; assigns an event to the one connector that recognizes it. An event that none or several
+    recognize is refused.
     """
 
     @classmethod
@@ -44,7 +44,7 @@ class Detector(Mapping[str, Connector]):
         return len(self._connectors)
 
     def connectors_of(self, parsed: Mapping[str, Any], named: Connector | None = None) -> list[Connector]:
-        """Every connector that recognises an event, in arbitrary order; if none does, the named one if it accepts it."""
+        """Every connector that recognizes an event, in arbitrary order; if none does, the named one if it accepts it."""
         event = fold(parsed)
         candidates = {
             connector.name: connector
@@ -53,14 +53,14 @@ class Detector(Mapping[str, Connector]):
             if marks <= event.keys()
         }
         candidates |= self._unmarked
-        recognising = [connector for connector in candidates.values() if connector.recognises(event)]
-        if not recognising and named is not None and named.accepts is not None and named.accepts(event):
+        recognizing = [connector for connector in candidates.values() if connector.recognizes(event)]
+        if not recognizing and named is not None and named.accepts is not None and named.accepts(event):
             return [named]
-        return recognising
+        return recognizing
 
     def judged(
         self, items: Iterable[Event | Refusal], named: Connector | None, inside: Open, *, depth: int = 0
-    ) -> Iterator[Recognised | Refusal]:
+    ) -> Iterator[Recognized | Refusal]:
         """Each item as an event with its connector, or a refusal; `named` is the caller's source.
 
         An object is opened by `inside` if it is a wrapper, up to MAX_DEPTH around each other.
@@ -77,13 +77,13 @@ class Detector(Mapping[str, Connector]):
                 continue
             for place, inner in opened:
                 for verdict in self.judged((inner,), named, inside, depth=depth + 1):
-                    yield verdict if isinstance(verdict, Recognised) else _placed(verdict, place)
+                    yield verdict if isinstance(verdict, Recognized) else _placed(verdict, place)
 
-    def _verdict(self, event: Event, connectors: list[Connector], named: Connector | None) -> Recognised | Refusal:
+    def _verdict(self, event: Event, connectors: list[Connector], named: Connector | None) -> Recognized | Refusal:
         if named is not None and named in connectors:
-            return Recognised(event, named)
+            return Recognized(event, named)
         if named is None and len(connectors) == 1:
-            return Recognised(event, connectors[0])
+            return Recognized(event, connectors[0])
         return event.refused(self._reason(event.parsed, connectors, named))
 
     def _reason(self, parsed: Mapping[str, Any], connectors: Iterable[Connector], named: Connector | None) -> str:
@@ -92,15 +92,15 @@ class Detector(Mapping[str, Connector]):
         if named is not None and names:
             return f"not an event of {named.name} but of {names}: name that source, or none"
         if names:
-            return f"recognised by several sources: {names}; name one with --source, over HTTP with ?source="
+            return f"recognized by several sources: {names}; name one with --source, over HTTP with ?source="
         if (unsupported := reason_for(fold(parsed))) is not None:
             return unsupported
-        begin = "source not recognised" if named is None else f"not an event of {named.name}, and source not recognised"
+        begin = "source not recognized" if named is None else f"not an event of {named.name}, and source not recognized"
         return f"{begin}; known: {', '.join(self)}; describe another in a mapping file (docs/sources.md)"
 
 
 def _csv_forms(source: Connector) -> Iterator[CsvForm]:
-    """The CSV exports of a source, and rows whose columns are the keys that its events are recognised by."""
+    """The CSV exports of a source, and rows whose columns are the keys that its events are recognized by."""
     yield from source.csv
     for marks in source.marks:
         if len(marks) >= _ENOUGH_MARKS:

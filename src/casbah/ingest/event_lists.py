@@ -1,4 +1,4 @@
-"""Recognises wrappers, objects that hold a list of events, and finds where the list begins."""
+"""Recognizes wrappers, objects that hold a list of events, and finds where the list begins."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from casbah.ingest.contract import CsvForm, why_no_event
 class ReadContext:
     """How to read a text: its origin, and which objects are wrappers rather than events.
 
-    An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
+    An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognized` as an
     event itself. `csv_forms` are the known CSV exports, each with the name of its source; `zone` is that of times in them
     that have none, if the caller names one.
     """
 
     origin: str
     wrappers: frozenset[str]
-    recognised: Callable[[Mapping[str, Any]], bool]
+    recognized: Callable[[Mapping[str, Any]], bool]
     csv_forms: tuple[tuple[str, CsvForm], ...] = ()
     zone: tzinfo | None = None
 
@@ -36,7 +36,7 @@ class _Member(NamedTuple):
 def is_wrapper(parsed: Mapping[str, Any], context: ReadContext) -> bool:
     """Whether an object is a wrapper."""
     keys = parsed.keys() & context.wrappers
-    return any(type(parsed[key]) is list for key in keys) and not context.recognised(parsed)
+    return any(type(parsed[key]) is list for key in keys) and not context.recognized(parsed)
 
 
 def list_in(text: bytes, at: int, end: int, context: ReadContext) -> int | None:
@@ -57,7 +57,7 @@ def list_in_broken(text: bytes, at: int, end: int, context: ReadContext) -> int 
     if start is None:
         return None
     before = {m.key: _shallow(text, m, end) for m in _members(text, at, start - 1)}
-    return None if context.recognised(before) else start
+    return None if context.recognized(before) else start
 
 
 def parsed_value(text: bytes) -> Any:

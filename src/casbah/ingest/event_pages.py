@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from casbah.errors import UnknownSourceError
-from casbah.ingest.contract import Connector, Event, Recognised, Refusal
+from casbah.ingest.contract import Connector, Event, Recognized, Refusal
 from casbah.ingest.decompress import Counted, InputStream, Limits, ReadingError, input_streams, message_of
 from casbah.ingest.detection import Detector
 from casbah.ingest.formats import ReadContext, events, events_inside
@@ -35,7 +35,7 @@ class EventPage:
     """
 
     origin: str
-    items: Iterator[Recognised | Refusal]
+    items: Iterator[Recognized | Refusal]
     position: Callable[[], int]
     skipped: str = ""
 
@@ -229,7 +229,7 @@ def _page(stream: InputStream, options: _ReadOptions, position: Callable[[], int
     context = ReadContext(
         origin=stream.origin,
         wrappers=options.wrappers,
-        recognised=lambda parsed: bool(options.detector.connectors_of(parsed, options.named)),
+        recognized=lambda parsed: bool(options.detector.connectors_of(parsed, options.named)),
         csv_forms=options.detector.csv_forms,
         zone=options.zone,
     )

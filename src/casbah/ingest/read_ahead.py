@@ -22,7 +22,7 @@ from pathlib import Path
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import with_lines
-from casbah.ingest.contract import Connector, Recognised, Refusal
+from casbah.ingest.contract import Connector, Recognized, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import STDIN, EventPage, pages
@@ -218,8 +218,8 @@ def _taken(items: Iterator[tuple[int, NewActivity | Refusal]]) -> list[tuple[int
     return taken
 
 
-def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
+def _counted(items: Iterable[Recognized | Refusal], sources: Counter[str]) -> Iterator[Recognized | Refusal]:
     for item in items:
-        if isinstance(item, Recognised):
+        if isinstance(item, Recognized):
             sources[item.connector.name] += 1
         yield item

@@ -18,7 +18,7 @@ _MAX_KEYS = len(_KEYS) + 1
 def unwrap_rejects(items: Iterator[Event | Refusal], context: ReadContext, limits: Limits) -> Iterator[Event | Refusal]:
     """The items, with each line of a rejects file replaced by the event that it holds."""
     for item in items:
-        if isinstance(item, Event) and _is_reject(item.parsed) and not context.recognised(item.parsed):
+        if isinstance(item, Event) and _is_reject(item.parsed) and not context.recognized(item.parsed):
             yield from _event_in(item, context, limits)
         else:
             yield item

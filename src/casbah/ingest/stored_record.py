@@ -14,8 +14,8 @@ def new_activity_of(
 ) -> NewActivity:
     """The new activity of a whole record; `activity` is the same record parsed. Raises InvalidJsonError.
 
-    Its digest is that of the source event in the record, so that the event is recognised if the source delivers it again. A
-    record stored without a digest is still recognised by its id.
+    Its digest is that of the source event in the record, so that the event is recognized if the source delivers it again. A
+    record stored without a digest is still recognized by its id.
     """
     parsed = jsontext.parse_object(record) if activity is None else activity
     return NewActivity(

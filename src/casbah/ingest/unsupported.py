@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from casbah.ingest.mapping.recognise import Recognition
+from casbah.ingest.mapping.recognize import Recognition
 
 DIGEST = "a CloudTrail digest file: it lists log files and their hashes, and holds no activities"
 _NOTIFICATION = "a notification of an AWS service, which does not say who did it; send the CloudTrail log"
@@ -22,4 +22,4 @@ _ROWS = tuple((Recognition(lists), reason) for reason, lists in (
 
 def reason_for(event: Mapping[str, Any]) -> str | None:
     """Why such an object, with its keys in lower case, is refused; None if it is not listed here."""
-    return next((reason for recognises, reason in _ROWS if recognises(event)), None)
+    return next((reason for recognizes, reason in _ROWS if recognizes(event)), None)

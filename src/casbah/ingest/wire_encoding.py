@@ -1,4 +1,4 @@
-"""Encodes new activities as lines, so that one process can read and normalise them for another, which owns the store.
+"""Encodes new activities as lines, so that one process can read and normalize them for another, which owns the store.
 
 A record may contain line feeds, and its bytes must not change, so it is sent as a JSON string. Records that are not valid
 UTF-8 are refused earlier.

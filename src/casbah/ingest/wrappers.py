@@ -1,7 +1,7 @@
 """Wrappers: objects that are not events themselves but hold one or more, as data.
 
-A row says how to recognise a wrapper, where its events are, and how they are written. An object that a connector
-recognises is no wrapper, except where the row says otherwise. What a wrapper says about its events is dropped, so that an
+A row says how to recognize a wrapper, where its events are, and how they are written. An object that a connector
+recognizes is no wrapper, except where the row says otherwise. What a wrapper says about its events is dropped, so that an
 event becomes the same record whatever it came in. `event_lists` finds the lists of saved answers in text; a row here with a
 list of events at the top adds its key to those.
 """
@@ -19,7 +19,7 @@ from casbah.base import gzip, jsontext
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.fields import objects, text
 from casbah.ingest.mapping.paths import fold
-from casbah.ingest.mapping.recognise import Recognition
+from casbah.ingest.mapping.recognize import Recognition
 
 MAX_DEPTH = 8
 """Wrappers around one event."""
@@ -51,13 +51,13 @@ class Holds(Enum):
 class Wrapper:
     """One kind of wrapper.
 
-    `recognised_by` has alternative lists of requirements, as `recognise` of a mapping file; without any, the key of
+    `recognized_by` has alternative lists of requirements, as `recognize` of a mapping file; without any, the key of
     `inside` suffices. `inside` is the path of the content: keys, any case, and `[]` for each element of a list.
-    `documents` is the vendor's page that shows it. `always`: it is opened even if a connector recognises it.
+    `documents` is the vendor's page that shows it. `always`: it is opened even if a connector recognizes it.
     """
 
     title: str
-    recognised_by: tuple[tuple[str, ...], ...]
+    recognized_by: tuple[tuple[str, ...], ...]
     inside: str
     holds: Holds
     documents: str
@@ -67,14 +67,14 @@ class Wrapper:
     def list_key(self) -> str | None:
         """The key, if the wrapper is an object with a list of events that may be long."""
         key = self.inside.removesuffix(_EACH)
-        return key if not self.recognised_by and key + _EACH == self.inside else None
+        return key if not self.recognized_by and key + _EACH == self.inside else None
 
 
 _AWS, _LEARN = "https://docs.aws.amazon.com/", "https://learn.microsoft.com/"
 
 _SPLUNK, _ELASTIC = "https://docs.splunk.com/Documentation/Splunk/latest/", "https://www.elastic.co/guide/en/"
 
-# In this order: the first that recognises an object counts.
+# In this order: the first that recognizes an object counts.
 # fmt: off
 WRAPPERS = (
     Wrapper("Microsoft Graph `security/auditLog/queries/{id}/records`, `Get-UALGraph`",
@@ -189,9 +189,9 @@ WRAPPERS = (
 )
 # fmt: on
 
-_ROWS = tuple((Recognition(row.recognised_by), row) for row in WRAPPERS if row.recognised_by)
+_ROWS = tuple((Recognition(row.recognized_by), row) for row in WRAPPERS if row.recognized_by)
 
-_ALWAYS_KEYS = frozenset(lists[0].partition("=")[0] for row in WRAPPERS if row.always for lists in row.recognised_by)
+_ALWAYS_KEYS = frozenset(lists[0].partition("=")[0] for row in WRAPPERS if row.always for lists in row.recognized_by)
 """A key of each wrapper that is always opened, as its vendor writes it: a quick test of events, of which most have none."""
 
 LIST_KEYS = frozenset(filter(None, (row.list_key for row in WRAPPERS)))
@@ -199,11 +199,11 @@ LIST_KEYS = frozenset(filter(None, (row.list_key for row in WRAPPERS)))
 
 
 def wrapper_of(parsed: Mapping[str, Any], *, known: bool = False) -> Wrapper | None:
-    """The kind of wrapper that an object is; `known`: a connector recognises the object."""
+    """The kind of wrapper that an object is; `known`: a connector recognizes the object."""
     if known and parsed.keys().isdisjoint(_ALWAYS_KEYS):
         return None
     event = fold(parsed)
-    return next((row for recognises, row in _ROWS if (row.always or not known) and recognises(event)), None)
+    return next((row for recognizes, row in _ROWS if (row.always or not known) and recognizes(event)), None)
 
 
 class Inside(NamedTuple):

@@ -15,7 +15,7 @@ from ingest.mapping.test_paths import JSON
 
 ACME = """
 title = "Acme"
-recognise = [["acme_id", "act=*.*", "!other"], ["kind=Acme*"]]
+recognize = [["acme_id", "act=*.*", "!other"], ["kind=Acme*"]]
 
 [app]
 id = 990001
@@ -180,8 +180,8 @@ def test_one_thing_at_a_time(acme: Connector, event: dict[str, Any], path: str, 
         ({}, False),
     ],
 )
-def test_what_it_recognises(acme: Connector, event: dict[str, Any], known: bool) -> None:
-    assert acme.recognises(event) is known
+def test_what_it_recognizes(acme: Connector, event: dict[str, Any], known: bool) -> None:
+    assert acme.recognizes(event) is known
 
 
 def test_an_event_without_a_time_is_refused(acme: Connector) -> None:
@@ -227,7 +227,7 @@ def test_every_match_in_a_text_is_an_item() -> None:
         pytest.param(('User = "account"', 'User = "acount"'), r"objects.*acount", id="an unknown type"),
         pytest.param(('name = "Acme CRM"', ""), "catalog has no app 990001", id="an app without a name"),
         pytest.param(('country = "land"', 'country = "land["'), r"land\[", id="a bad path"),
-        pytest.param(('["kind=Acme*"]', "[]"), "recognise", id="nothing to recognise it by"),
+        pytest.param(('["kind=Acme*"]', "[]"), "recognize", id="nothing to recognize it by"),
         pytest.param(
             ('labels = "labels[]"', 'match = "(?P<id>"'), "not a regular expression", id="no regular expression"
         ),

@@ -26,7 +26,7 @@ from casbah.ingest.times import calendar, milliseconds
 _BY_KEY: Mapping[str, App] = {app_key(name): App(number, name, number) for number, name in APPS.items()}
 
 
-def recognises(event: Mapping[str, Any]) -> bool:
+def recognizes(event: Mapping[str, Any]) -> bool:
     """An event built by `ingest.cef` from a line of that agent, or of Casbah's export in the same format."""
     return "cef" in event and event.get("product") == PRODUCT
 
@@ -94,7 +94,7 @@ CONNECTOR = Connector(
     name="cef",
     title="CEF lines of Defender for Cloud Apps' SIEM agent",
     samples="Casbah's own export",
-    recognises=recognises,
+    recognizes=recognizes,
     drafts=drafts,
     examples=("a file written by a syslog collector, one activity per line", "casbah export all.cef"),
     documents=("https://learn.microsoft.com/en-us/defender-cloud-apps/siem",),

@@ -14,7 +14,7 @@ from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEve
 from casbah.ingest.enrich import agents, networks, tags
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
-from casbah.ingest.mapping.recognise import Recognition
+from casbah.ingest.mapping.recognize import Recognition
 from casbah.ingest.record_builder import (
     ACCOUNT,
     APPLICATION,
@@ -273,7 +273,7 @@ CONNECTOR = Connector(
     name="cloud_app_events",
     title="CloudAppEvents of Microsoft Defender XDR",
     samples="documentation",
-    recognises=RECOGNITION,
+    recognizes=RECOGNITION,
     drafts=drafts,
     examples=(
         "an answer of the advanced hunting API",

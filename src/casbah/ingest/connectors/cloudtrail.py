@@ -89,7 +89,7 @@ CATEGORIES: Mapping[str, str] = {
 }
 
 
-def recognises(event: Mapping[str, Any]) -> bool:
+def recognizes(event: Mapping[str, Any]) -> bool:
     """An AWS event source and one more key that only CloudTrail has; or, without such a source, three of those keys or
     Panther's log type.
 
@@ -321,7 +321,7 @@ CONNECTOR = Connector(
     name="cloudtrail",
     title="AWS CloudTrail",
     samples="real logs",
-    recognises=recognises,
+    recognizes=recognizes,
     drafts=drafts,
     wrapper="Records",
     examples=(

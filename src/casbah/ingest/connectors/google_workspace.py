@@ -117,7 +117,7 @@ NAMED = (
 )
 
 
-def recognises(event: Mapping[str, Any]) -> bool:
+def recognizes(event: Mapping[str, Any]) -> bool:
     """The Reports API's `kind`, or an id with an application name."""
     identity = event.get("id")
     return event.get("kind") == _KIND or (type(identity) is dict and "applicationName" in identity)
@@ -248,7 +248,7 @@ CONNECTOR = Connector(
     name="google_workspace",
     title="Google Workspace (Reports API)",
     samples="real logs",
-    recognises=recognises,
+    recognizes=recognizes,
     drafts=drafts,
     wrapper="items",
     documents=("https://developers.google.com/workspace/admin/reports/reference/rest/v1/activities",),

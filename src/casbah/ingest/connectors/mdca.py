@@ -47,7 +47,7 @@ CATEGORIES: Mapping[str, str] = {
 _KINDS = {"file": FILE, "folder": FOLDER}
 
 
-def recognises(event: Mapping[str, Any]) -> bool:
+def recognizes(event: Mapping[str, Any]) -> bool:
     """An app number, plus an id or a timestamp with two of the keys that only these records have."""
     keys = event.keys()
     if keys >= _ROW:
@@ -171,7 +171,7 @@ CONNECTOR = Connector(
     name="mdca",
     title="Microsoft Defender for Cloud Apps activity records",
     samples="real logs",
-    recognises=recognises,
+    recognizes=recognizes,
     accepts=accepts,
     drafts=drafts,
     wrapper="data",

@@ -104,7 +104,7 @@ SENTINEL: Mapping[str, str] = {
 # fmt: on
 
 
-def recognises(event: Mapping[str, Any]) -> bool:
+def recognizes(event: Mapping[str, Any]) -> bool:
     """An operation, plus its time and two other keys of the log, or Sentinel's type, or Exchange's parameters."""
     if "operation" not in event:
         return False
@@ -293,7 +293,7 @@ CONNECTOR = Connector(
     name="microsoft365",
     title="Microsoft 365 unified audit log",
     samples="real logs",
-    recognises=recognises,
+    recognizes=recognizes,
     drafts=drafts,
     examples=(
         "the portal's CSV export",

@@ -194,7 +194,7 @@ class MappingFile(_Part, frozen=True):
     """The whole file."""
 
     title: str
-    recognise: list[list[str]]
+    recognize: list[list[str]]
     app: AppPart
     activity: ActivityPart
     documents: list[str] = []

@@ -24,7 +24,7 @@ from casbah.ingest.mapping.parts import (
     listed,
 )
 from casbah.ingest.mapping.paths import BadPathError, fold
-from casbah.ingest.mapping.recognise import Recognition
+from casbah.ingest.mapping.recognize import Recognition
 from casbah.ingest.mapping.rules import rules_of
 from casbah.ingest.mapping.values import First, Globs, Value
 from casbah.ingest.record_builder import (
@@ -55,14 +55,14 @@ def connector(text: str, *, name: str, origin: str, trusted: bool = False) -> Co
     try:
         if not trusted:
             mapped()
-        recognition = Recognition(file.recognise)
+        recognition = Recognition(file.recognize)
         verbs = VerbTable(file.verbs)
     except (BadPathError, BadMappingError) as error:
         raise BadMappingError(f"{origin}: {error}") from None
     return Connector(
         name=name,
         title=file.title,
-        recognises=recognition,
+        recognizes=recognition,
         marks=recognition.marks,
         drafts=lambda event: mapped().drafts(event),
         wrapper=file.wrapper,

@@ -22,7 +22,7 @@ from casbah.base.failure import bug
 from casbah.errors import CasbahError, UnwritableError
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.apps import APPS, CASBAH
-from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal
+from casbah.ingest.contract import Connector, Draft, Event, Recognized, Refusal
 from casbah.ingest.record_builder import (
     ROLE_ACTED_ON,
     TARGET,
@@ -180,7 +180,7 @@ def _arrival(act: Act) -> NewActivity:
         "id": act.id,
     }
     raw = jsontext.dump(event)
-    activity = next(new_activities([Recognised(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
+    activity = next(new_activities([Recognized(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
     if isinstance(activity, Refusal):
         raise ValueError(activity.reason)
     return activity
@@ -235,4 +235,4 @@ VERBS = VerbTable(
 )
 """The verbs of acts, by operation."""
 
-_CONNECTOR = Connector("casbah", APPS[CASBAH], recognises=lambda _event: False, drafts=_drafts, verb=VERBS)
+_CONNECTOR = Connector("casbah", APPS[CASBAH], recognizes=lambda _event: False, drafts=_drafts, verb=VERBS)

@@ -1,4 +1,4 @@
-"""Recognises a source's events by the `recognise` key of a mapping file: alternative lists of requirements."""
+"""Recognizes a source's events by the `recognize` key of a mapping file: alternative lists of requirements."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ class Recognition:
         """Raises BadPathError."""
         self._lists = [_List(tuple(map(Requirement.of, sources))) for sources in lists]
         if not self._lists or not all(requirements.present for requirements in self._lists):
-            raise BadPathError("[recognise] each list names at least one path that an event has")
+            raise BadPathError("[recognize] each list names at least one path that an event has")
         marks = dict.fromkeys(requirements.marks for requirements in self._lists)
         self.marks = tuple(marks) if all(marks) else ()
 
