@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -31,9 +32,11 @@ SCIM = {
 
 
 @pytest.fixture
-def written(tmp_path):
+def written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # A long path is cut in messages.
+
     def to(name, content):
-        path = tmp_path / name
+        path = Path(name)
         path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
         return path
 
