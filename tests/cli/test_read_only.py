@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,18 +111,18 @@ def test_commands_read_it(mounted, tmp_path) -> None:
 
 
 def test_what_a_killed_server_left_in_a_databases_log_is_seen(tmp_path) -> None:
-    store = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
-    store.tenant(TENANT).insert([arrival(record(1))])
-    store.tenant(TENANT).add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'))
-    assert (tmp_path / "store/tenants/default/feedback.db-wal").stat().st_size > 0
-    with read_only(tmp_path / "store", tmp_path / "mounted") as at:
-        reading = EmbeddedStore(at, clock=lambda: NOW)
-        assert len(reading.tenant(TENANT).feedback("activity-1")) == 1
-        # Who writes to it by the other way is not seen, and disturbs nothing.
-        store.tenant(TENANT).insert([arrival(record(n)) for n in range(2, 50)])
-        store.tenant(TENANT).delete(Everything())
-        while store.tenant(TENANT).compact():
-            pass
-        assert reading.tenant(TENANT).fetch("activity-1") is not None
-        reading.close()
-    store.close()
+    with closing(EmbeddedStore(tmp_path / "store", clock=lambda: NOW)) as store:
+        store.tenant(TENANT).insert([arrival(record(1))])
+        store.tenant(TENANT).add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'))
+        assert (tmp_path / "store/tenants/default/feedback.db-wal").stat().st_size > 0
+        with (
+            read_only(tmp_path / "store", tmp_path / "mounted") as at,
+            closing(EmbeddedStore(at, clock=lambda: NOW)) as reading,
+        ):
+            assert len(reading.tenant(TENANT).feedback("activity-1")) == 1
+            # Who writes to it by the other way is not seen, and disturbs nothing.
+            store.tenant(TENANT).insert([arrival(record(n)) for n in range(2, 50)])
+            store.tenant(TENANT).delete(Everything())
+            while store.tenant(TENANT).compact():
+                pass
+            assert reading.tenant(TENANT).fetch("activity-1") is not None
