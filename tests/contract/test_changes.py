@@ -1,9 +1,11 @@
 """The change feed: everything that is stored, once, in the order of storing, whoever reads it and whenever."""
 
+import errno
 import json
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,26 @@ def test_a_commit_that_becomes_visible_later_is_not_passed_over(
     second, _ = followed(store, number)
     assert sorted(first + second) == sorted(entry.id for entry in [*batch, arrival(made(5))])
     store.close()
+
+
+def test_what_is_committed_again_for_a_full_disk_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An urgent commit is on disk when its folder cannot be synced, and is repeated with the reserved space."""
+    sync_folder, full = index_writers.sync_folder, [OSError(errno.ENOSPC, "No space left on device")]
+
+    def failing(folder: Path) -> None:
+        sync_folder(folder)
+        if full:
+            raise full.pop()
+
+    batch = [arrival(made(number)) for number in range(20)] + [arrival(made(20, _id="x" * 2_000))]
+    with closing(EmbeddedStore(tmp_path, clock=lambda: NOW)) as store:
+        monkeypatch.setattr(index_writers, "sync_folder", failing)
+        assert store.tenant(TENANT).insert_soon(batch, urgent=True).result().stored == len(batch)
+        assert not full, "the commit has failed once"
+        assert followed(store)[0] == [entry.id for entry in batch]
+        assert store.tenant(TENANT).insert_soon(batch, urgent=True).result().duplicates == len(batch)
 
 
 @pytest.mark.slow

@@ -185,13 +185,25 @@ class WriteQueue:
             fresh = list(chain.from_iterable(batch.fresh.get(number, ()) for batch in batches))
             last = max(item.sequence.seq for item in fresh)
             if any(batch.urgent for batch in batches):
-                retained = list(documents)  # They may be written twice.
-                self._reserve.using(partial(self._written, number, retained, fresh, last))
+                retained = list(
+                    documents
+                )  # They may be written again, after a commit that succeeded and ended in an error.
+                ids = [s.identity(item.entry.id) for item in fresh]
+                self._reserve.using(partial(self._written, number, retained, fresh, last, without=ids))
             else:
                 self._written(number, documents, fresh, last)
 
-    def _written(self, number: int, documents: Iterable[str], fresh: Sequence[Fresh], last: int) -> None:
-        self._index_writers.write(self._partitions.of(number), documents, _limits(fresh), last=last)
+    def _written(
+        self,
+        number: int,
+        documents: Iterable[str],
+        fresh: Sequence[Fresh],
+        last: int,
+        *,
+        without: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        partition = self._partitions.of(number)
+        self._index_writers.write(partition, documents, _limits(fresh), last=last, without=without)
 
     def _write_fuller(self, fuller: Sequence[Named]) -> None:
         """Replace copies that carry less, some of which have just been stored. A crash before this leaves them as they were."""
