@@ -178,8 +178,9 @@ def _interruption(body: Any) -> Interruption:
 def _refuse_unknown(interruption: Mapping[str, Any]) -> None:
     """Raise MalformedBodyError for a key that is not one: a test whose failure never happens would pass."""
     known = tuple(_INTERRUPTION["properties"])
-    for key in interruption.keys() - set(known):
-        raise MalformedBodyError(f"answers: unknown key {clip(key)}{nearest(key, known)}")
+    unknown = next((key for key in interruption if key not in known), None)
+    if unknown is not None:
+        raise MalformedBodyError(f"answers: unknown key {clip(unknown)}{nearest(unknown, known)}")
 
 
 def _number(parameters: Mapping[str, Any], name: str, *, maximum: int) -> int:
