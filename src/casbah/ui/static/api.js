@@ -2,6 +2,8 @@
 
 import { parse, stringify } from "./json.js";
 
+/** Where routes are whose paths here begin without a slash. */
+const EXTENSION = "/api/ext/v1/";
 const UNREACHABLE = 0;
 const BAD_GATEWAY = 502;
 
@@ -38,7 +40,7 @@ async function ask(method, path, body, { headers, ...options } = {}) {
 
 async function answered(path, options) {
   try {
-    const answer = await fetch(path, options);
+    const answer = await fetch(path.startsWith("/") ? path : EXTENSION + path, options);
     return { status: answer.status, text: await answer.text() };
   } catch (error) {
     if (isAborted(error)) throw error;
@@ -69,48 +71,47 @@ export const metadata = get("/api/v1/activities/metadata/");
 export const recordFile = at("/api/v1/activities", "/");
 export const fetchOne = getAt(recordFile);
 export const giveFeedback = postAt(at("/api/v1/activities", "/feedback"));
-export const feedbackOn = getAt(at("/api/ext/v1/activities", "/feedback"));
+export const feedbackOn = getAt(at("activities", "/feedback"));
 
-export const list = post("/api/ext/v1/search");
-export const explain = post("/api/ext/v1/search/explain");
-export const complete = post("/api/ext/v1/search/complete");
-export const groups = post("/api/ext/v1/search/groups");
-export const sentences = post("/api/ext/v1/sentences");
-export const facets = post("/api/ext/v1/facets");
-export const histogram = post("/api/ext/v1/histogram");
-export const choices = get("/api/ext/v1/choices");
+export const list = post("search");
+export const explain = post("search/explain");
+export const complete = post("search/complete");
+export const groups = post("search/groups");
+export const sentences = post("sentences");
+export const facets = post("facets");
+export const histogram = post("histogram");
+export const choices = get("choices");
 
-export const CHECKPOINT = "/api/ext/v1/log/checkpoint";
-export const LOG_KEYS = "/api/ext/v1/log/keys";
+export const CHECKPOINT = `${EXTENSION}log/checkpoint`;
+export const LOG_KEYS = `${EXTENSION}log/keys`;
 export const checkpoint = () => textOf(CHECKPOINT);
 export const logKeys = () => textOf(LOG_KEYS);
-export const proofOf = (id) => textOf(at("/api/ext/v1/log/proofs")(id));
+export const proofOf = (id) => textOf(at("log/proofs")(id));
 
-export const names = get("/api/ext/v1/names");
-export const giveName = post("/api/ext/v1/names");
+export const names = get("names");
+export const giveName = post("names");
 
-export const queries = get("/api/ext/v1/queries");
-export const saveQuery = post("/api/ext/v1/queries");
-export const deleteQuery = remove("/api/ext/v1/queries");
+export const queries = get("queries");
+export const saveQuery = post("queries");
+export const deleteQuery = remove("queries");
 
-export const exports = get("/api/ext/v1/exports");
-export const beginExport = post("/api/ext/v1/exports");
-export const exportOf = getAt(at("/api/ext/v1/exports"));
-export const exportFile = at("/api/ext/v1/exports", "/file");
-export const deleteExport = remove("/api/ext/v1/exports");
+export const exports = get("exports");
+export const beginExport = post("exports");
+export const exportOf = getAt(at("exports"));
+export const exportFile = at(`${EXTENSION}exports`, "/file");
+export const deleteExport = remove("exports");
 
-const SESSION = "/api/ext/v1/session";
-export const session = get(SESSION);
-export const ways = get(`${SESSION}/ways`);
-export const atIssuer = (then) => `${SESSION}/begin?then=${encodeURIComponent(then)}`;
-export const signIn = (token) => ask("POST", SESSION, { token }, { signingIn: true });
-export const signOut = () => ask("DELETE", SESSION);
+export const session = get("session");
+export const ways = get("session/ways");
+export const atIssuer = (then) => `${EXTENSION}session/begin?then=${encodeURIComponent(then)}`;
+export const signIn = (token) => ask("POST", "session", { token }, { signingIn: true });
+export const signOut = () => ask("DELETE", "session");
 /** A token's name, tenant and scopes, without signing in. */
 export const bearerOf = (token) => session({ signingIn: true, headers: { Authorization: `Token ${token}` } });
 
-export const tokens = get("/api/ext/v1/tokens");
-export const createToken = post("/api/ext/v1/tokens");
-export const revokeToken = remove("/api/ext/v1/tokens");
+export const tokens = get("tokens");
+export const createToken = post("tokens");
+export const revokeToken = remove("tokens");
 
 export const ranges = post("/api/v1/subnet/");
 export const createRange = post("/api/v1/subnet/create_rule/");
@@ -118,21 +119,21 @@ export const updateRange = postAt(at("/api/v1/subnet", "/update_rule/"));
 export const deleteRange = (id) => ask("DELETE", at("/api/v1/subnet", "/")(id));
 /** Re-enrich all stored activities of some filters, page by page. */
 export async function enrichAgain(filters) {
-  const { hasNext, nextQueryFilters } = await ask("POST", "/api/ext/v1/activities/enrich", { filters });
+  const { hasNext, nextQueryFilters } = await ask("POST", "activities/enrich", { filters });
   if (hasNext) await enrichAgain(nextQueryFilters);
 }
 
-export const rules = get("/api/ext/v1/retention");
-export const trail = get("/api/ext/v1/retention/trail");
-export const addRule = post("/api/ext/v1/retention");
-export const removeRule = remove("/api/ext/v1/retention");
-export const deleteActivities = post("/api/ext/v1/activities/delete");
+export const rules = get("retention");
+export const trail = get("retention/trail");
+export const addRule = post("retention");
+export const removeRule = remove("retention");
+export const deleteActivities = post("activities/delete");
 
-export const rejects = (limit) => get(`/api/ext/v1/rejects?limit=${limit}`)();
-export const replayRejects = post("/api/ext/v1/rejects/replay");
-export const removeReject = remove("/api/ext/v1/rejects");
-export const pushes = get("/api/ext/v1/pushes");
-export const sources = get("/api/ext/v1/sources");
+export const rejects = (limit) => get(`rejects?limit=${limit}`)();
+export const replayRejects = post("rejects/replay");
+export const removeReject = remove("rejects");
+export const pushes = get("pushes");
+export const sources = get("sources");
 
 /** A series of requests of which only the last counts: starting one aborts the previous one. */
 export class Latest {

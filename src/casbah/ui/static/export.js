@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { button, buttons, dialog, h, put, quiet, toast } from "./dom.js";
-import { frozen, here } from "./place.js";
+import { here } from "./place.js";
 import { activities, counted, sentence } from "./words.js";
 
 const POLL_MS = 250;
@@ -23,7 +23,7 @@ async function exporting(filters, total) {
     FORMATS.map(([id, name, help]) => h("button.item", { onclick: () => done(id) }, name, h("span.quiet", help))),
     buttons(h("a.button", { href: "/exports", onclick: () => done() }, "Earlier exports"), button("Cancel", () => done())),
   ]);
-  if (format) await run(format, frozen(filters, Date.now()));
+  if (format) await run(format, filters);
 }
 
 async function run(format, filters) {

@@ -13,6 +13,10 @@ export class Exact {
   valueOf() {
     return Number(this.text);
   }
+
+  toJSON() {
+    return JSON.rawJSON(this.text);
+  }
 }
 
 export const isNested = (value) => value !== null && typeof value === "object" && !(value instanceof Exact);
@@ -27,37 +31,10 @@ export function typedNumber(text) {
   return digits === "" || !Number.isFinite(Number(digits)) ? null : Number(digits);
 }
 
-const nativeSource = (() => {
-  let seen;
-  JSON.parse("1", (_, value, context) => ((seen = context?.source), value));
-  return seen === "1";
-})();
-
 /** The value of a JSON text. Raises SyntaxError. */
-export const parse = (text) => (nativeSource ? parseWithSource(text) : parseWithMarks(text));
+export const parse = (text) => JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? number(source) : value));
 
-/** For browsers that pass the source text of numbers to a reviver (all since 2025). */
-export const parseWithSource = (text) =>
-  JSON.parse(text, (_, value, context) => (typeof value === "number" ? number(context.source) : value));
-
-const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
-
-/** For other browsers: replace each number that would change with `{"<mark>": "<digits>"}`, with an unguessable mark. */
-export function parseWithMarks(text) {
-  const mark = newMark();
-  const kept = (token) => token.startsWith('"') || !(number(token) instanceof Exact);
-  const marked = text.replace(STRING_OR_NUMBER, (token) => (kept(token) ? token : `{"${mark}":"${token}"}`));
-  return JSON.parse(marked, (_, value) => (isNested(value) && Object.hasOwn(value, mark) ? new Exact(value[mark]) : value));
-}
-
-export function stringify(value, indent = 0) {
-  const mark = newMark();
-  let exact = false;
-  const text = JSON.stringify(value, (_, part) => (part instanceof Exact ? ((exact = true), mark + part.text) : part), indent);
-  return exact ? text.replace(new RegExp(`"${mark}([^"]*)"`, "g"), "$1") : text;
-}
-
-const newMark = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+export const stringify = (value, indent) => JSON.stringify(value, null, indent);
 
 /** The list that the browser remembers under a key, or null. */
 export function remembered(key) {
