@@ -6,7 +6,7 @@ import orjson
 import pytest
 from tools.bench import dsl, logsql, sql
 from tools.bench.__main__ import WORK
-from tools.bench.columns import COLUMNS
+from tools.bench.columns import COLUMNS, row
 from tools.bench.peers import clickhouse, clickhouse_layout, duck, postgresql_layout, victorialogs, victorialogs_layout
 from tools.bench.shapes import SHAPES
 
@@ -29,6 +29,11 @@ def test_names_of_shapes_are_unique():
 
 def test_every_field_is_a_column():
     assert list(COLUMNS) == list(FIELDS)
+
+
+def test_every_record_is_a_row(records):
+    for record in records:
+        assert set(row(record)) <= set(COLUMNS)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)

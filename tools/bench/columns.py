@@ -40,7 +40,6 @@ _ONE_TEXT = (
     "user_domain",
     "operation",
     "verb",
-    "session",
     "source_id",
 )
 _OF_KIND = {

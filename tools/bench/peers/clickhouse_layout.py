@@ -37,7 +37,7 @@ _MANY = frozenset(
 
 _SORTED = frozenset({"seq", "date", "created"})
 _NULLABLE = frozenset({"service", "ip_category"})
-_WHOLE = ("id", "session", "user_name", "org_unit")
+_WHOLE = ("id", "user_name", "org_unit")
 """Texts that are looked up whole, beside the lists."""
 
 _PARTS = ("url_text",)
