@@ -129,6 +129,13 @@ def pytest_addoption(parser):
         help="write the pictures of the web UI to docs/images (make images)",
     )
     parser.addoption(
+        "--late-requests",
+        type=int,
+        default=0,
+        metavar="MS",
+        help="let the pages send their requests MS to 2 MS late, which shows what a test of the UI reads too early",
+    )
+    parser.addoption(
         "--schemathesis",
         type=int,
         default=0,

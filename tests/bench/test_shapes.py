@@ -67,8 +67,9 @@ def duckdb(records, tmp_path_factory):
     return duck.DuckEngine(str(file))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chdb(records, tmp_path_factory):
+    """ClickHouse's engine; a process has one at a time, so it does not outlive this module."""
     pytest.importorskip("chdb", reason="`make bench` installs it", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("clickhouse")
     rows = folder / "rows.ndjson"

@@ -44,21 +44,26 @@ def filters_of(page: Any) -> dict[str, Any]:
     return found
 
 
-COUNTED = """(() => {
+COUNTED = """(late => {
+  const { setTimeout } = window;
   window.unanswered = 0;
   for (const [place, name] of [[window, "fetch"], [Response.prototype, "text"]]) {
     const whole = place[name];
     place[name] = async function (...given) {
       window.unanswered += 1;
       try {
+        if (late && name === "fetch") await new Promise((go) => setTimeout(go, late * (1 + Math.random())));
         return await whole.apply(this, given);
       } finally {
         setTimeout(() => { window.unanswered -= 1; });
       }
     };
   }
-})()"""
-"""Counts requests from when they begin until what awaits their answer has run: it is told of the answer before any timer."""
+})(%d)"""
+"""Counts requests from when they begin until what awaits their answer has run: it is told of the answer before any timer.
+
+Each is sent so many to twice as many milliseconds late (`--late-requests`): what a test reads too early is then seen always.
+"""
 
 
 def settled(page: Any) -> None:

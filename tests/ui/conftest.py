@@ -62,11 +62,20 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+LATE = {"requests": 0}
+"""How many milliseconds late a page sends its requests, at least; `--late-requests` says."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the delay from the command line: pages are opened far from any fixture."""
+    LATE["requests"] = config.getoption("--late-requests", default=0)
+
+
 def context_of(browser: Any, **given: Any) -> Any:
     """A context of its own, whose pages count what they have asked and is not answered yet (`ui.acts.settled`)."""
     context = browser.new_context(**given)
     context.set_default_timeout(60_000)
-    context.add_init_script(COUNTED)
+    context.add_init_script(COUNTED % LATE["requests"])
     return context
 
 

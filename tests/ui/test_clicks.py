@@ -130,7 +130,7 @@ def answered(somebody: Analyst, house: Application, filters: dict[str, Any]) -> 
 def first_group(somebody: Analyst) -> list[str]:
     """The texts of the first row of the groups."""
     row = somebody.page.get_by_role("table", name="Groups").locator("tbody tr").first
-    row.wait_for()
+    settled(somebody.page)
     return [str(text) for text in row.locator("td").all_inner_texts()]
 
 
