@@ -24,8 +24,8 @@ from casbah.activity.query import Bounds
 from casbah.activity.tenant import Principal, TenantId
 from casbah.demo.load import sample_activities
 from casbah.http import api_docs
-from casbah.http.error_responses import EXAMPLES as ERROR_EXAMPLES
 from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_REJECT, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
+from casbah.http.openapi_errors import EXAMPLES as ERROR_EXAMPLES
 from casbah.http.routes import PUBLIC, ROUTES
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal

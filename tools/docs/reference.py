@@ -11,8 +11,8 @@ from casbah import cli
 from casbah.activity.query import Bounds
 from casbah.cli.commands import GROUPS
 from casbah.http.api_docs import PAGES
-from casbah.http.error_responses import EXAMPLES
 from casbah.http.openapi import document
+from casbah.http.openapi_errors import EXAMPLES
 from casbah.http.routes import PUBLIC, ROUTES
 
 _METHODS = ("get", "post", "put", "delete")

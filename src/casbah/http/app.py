@@ -23,9 +23,9 @@ from casbah.http import api_docs, mimic
 from casbah.http.answers import respond
 from casbah.http.audit import record_in_trail
 from casbah.http.context import RequestContext, Services, WriterContext
+from casbah.http.error_answers import answer
 from casbah.http.irreversible import read_irreversible
 from casbah.http.paths import GUARDED, is_below, not_found, plain_path, segments_of
-from casbah.http.problems import answer
 from casbah.http.request_body import Incoming
 from casbah.http.route import CORE, Audit, PublicRoute, Route
 from casbah.http.routes import PUBLIC, ROUTES

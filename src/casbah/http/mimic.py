@@ -27,8 +27,8 @@ from casbah.http.answers import Answer, Count, encoded
 from casbah.http.context import RequestContext, WriterContext
 from casbah.http.emulation import DelayedArrival, Emulation, Interruption
 from casbah.http.encoding import EncodedBody
+from casbah.http.error_answers import answer
 from casbah.http.ingest import SETTING, read_source, refusals, store_events
-from casbah.http.problems import answer
 from casbah.http.request_body import read_body, read_parameters
 from casbah.http.request_schemas import Schema, either, open_body
 

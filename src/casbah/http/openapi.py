@@ -11,9 +11,9 @@ from casbah.activity.query import Bounds
 from casbah.http.activities import Activity
 from casbah.http.answers import answer_schemas, answer_type
 from casbah.http.body_schemas import BODIES
-from casbah.http.error_responses import shared_examples, shared_responses
+from casbah.http.error_answers import Problem
+from casbah.http.openapi_errors import shared_examples, shared_responses
 from casbah.http.openapi_paths import guarded_paths, public_paths
-from casbah.http.problems import Problem
 from casbah.http.request_schemas import language
 from casbah.http.route import PublicRoute, Route
 from casbah.http.session import COOKIE, HOST_PREFIX

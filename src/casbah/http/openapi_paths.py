@@ -6,10 +6,10 @@ from typing import Any
 from casbah.http.activities import PageAnswer, Total
 from casbah.http.answers import answer_schemas, answer_type
 from casbah.http.body_schemas import BESIDE_FILTERS, BODIES, FILTERS_OF, IN_QUERY
-from casbah.http.error_responses import QUOTA, error_responses, header_refs
 from casbah.http.examples import EXAMPLES, NDJSON, SEGMENTS, Example
 from casbah.http.links import LINKS
 from casbah.http.mimic import MAX_AFTER
+from casbah.http.openapi_errors import QUOTA, error_responses, header_refs
 from casbah.http.paths import ALIASES
 from casbah.http.request_schemas import Parameter, Schema, either, ref
 from casbah.http.route import PublicRoute, Route

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from casbah.errors import MethodNotAllowedError, NotFoundError, ThrottledError
 from casbah.http.answers import Answer
 from casbah.http.context import Services, WriterContext
-from casbah.http.error_responses import CREDENTIALS, IN_STRICT_BODY, PERMISSION, UNAVAILABLE, Errors
+from casbah.http.openapi_errors import CREDENTIALS, IN_STRICT_BODY, PERMISSION, UNAVAILABLE, Errors
 from casbah.identity.permissions import Permission
 
 Handler = Callable[[WriterContext], Awaitable[Answer | Response | str]]

@@ -52,7 +52,7 @@ from casbah.http import (
     tokens,
     user_tags,
 )
-from casbah.http.error_responses import (
+from casbah.http.openapi_errors import (
     CREDENTIALS,
     IN_BODY,
     IN_EVENTS,

@@ -219,7 +219,7 @@ class PlainHttp(HttpToolsProtocol):
         return b"\r\n".join((line, *kept, b"", b""))
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Send an error as `http.problems` does, and close, since the end of an unreadable request is unknown.
+        """Send an error as `http.error_answers` does, and close, since the end of an unreadable request is unknown.
 
         Complete requests before it are answered first, and a response that has begun is never interrupted.
         """

@@ -12,6 +12,7 @@ from casbah.ingest.apps import APPS
 from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEventError
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.enrich.countries import code
+from casbah.ingest.mapping.documented_rules import rules_of
 from casbah.ingest.mapping.file import LocationPart, MappingFile, Result, read_file
 from casbah.ingest.mapping.parts import (
     EventChange,
@@ -25,7 +26,6 @@ from casbah.ingest.mapping.parts import (
 )
 from casbah.ingest.mapping.paths import BadPathError, fold
 from casbah.ingest.mapping.recognize import Recognition
-from casbah.ingest.mapping.rules import rules_of
 from casbah.ingest.mapping.values import First, Globs, Value
 from casbah.ingest.record_builder import (
     FAILED_LOGIN,
