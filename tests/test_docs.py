@@ -1,6 +1,8 @@
 """The documents tell the truth: every row of a table, every command and every error is in them, and generated pages are current."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -103,6 +105,27 @@ def test_every_module_is_in_the_tree_of_the_architecture_and_only_those() -> Non
     }
     assert {folder: names for folder, names in missing.items() if names} == {}
     assert set(UNNAMED) <= set(tree)
+
+
+def defined(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
+    """What a module or class defines: functions and classes, `Class.method`, and the names of assignments."""
+    for child in node.body:
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield prefix + child.name
+        if isinstance(child, ast.ClassDef):
+            yield from defined(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.Assign | ast.AnnAssign):
+            targets = child.targets if isinstance(child, ast.Assign) else [child.target]
+            yield from (prefix + target.id for target in targets if isinstance(target, ast.Name))
+
+
+def test_every_step_of_the_walks_exists() -> None:
+    steps = re.findall(r"`([\w/]+\.py):([\w.]+)`", text("ARCHITECTURE.md"))
+    names = {
+        file: set(defined(ast.parse((ROOT / "src" / "casbah" / file).read_text(encoding="utf-8")))) for file, _ in steps
+    }
+    assert len(steps) > 60
+    assert [f"{file}:{name}" for file, name in steps if name not in names[file]] == []
 
 
 def test_every_dependency_earns_its_place() -> None:

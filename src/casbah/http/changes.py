@@ -117,7 +117,7 @@ async def _more(context: WriterContext, reached: int, end: float) -> bool:
 
 
 def _leaving(context: WriterContext) -> bool:
-    """Whether the server is stopping, or already waits for this request (`serving.PlainHttp.shutdown`)."""
+    """Whether the server is stopping, or already waits for this request (`serving.StrictHttp.shutdown`)."""
     return context.services.leaving.is_set() or bool(getattr(context.request.state, "leaving", False))
 
 

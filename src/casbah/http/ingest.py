@@ -34,7 +34,7 @@ from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import HEAD, Limits, is_packed
 from casbah.ingest.enrich.networks import IpRanges
 from casbah.ingest.parse_pool import MAX_TEXT, Text
-from casbah.store.contract import Inserted, Prepared
+from casbah.store.contract import Inserted, PreparedByStore
 
 log = logging.getLogger("casbah.http")
 
@@ -154,7 +154,7 @@ def store_each(
     have none. Also returns each event's refusal reasons.
     """
     ranges = context.services.ranges.ranges(context.tenant_id)
-    items: list[NewActivity | Prepared] = []
+    items: list[NewActivity | PreparedByStore] = []
     positions: list[int] = []
     reasons: list[list[str]] = []
     for position, (text, source) in enumerate(events):
@@ -304,12 +304,12 @@ class _Batch:
     a parsed activity takes many times the memory of its record.
     """
 
-    def __init__(self, numbered: Iterable[tuple[int, NewActivity | Prepared | Refusal]]) -> None:
+    def __init__(self, numbered: Iterable[tuple[int, NewActivity | PreparedByStore | Refusal]]) -> None:
         self._numbered = numbered
         self._sent: list[tuple[int, bytes]] = []
         self._refused: list[Refusal] = []
 
-    def new_activities(self) -> Iterator[NewActivity | Prepared]:
+    def new_activities(self) -> Iterator[NewActivity | PreparedByStore]:
         """The activities to store. Refusals are collected on the way."""
         for line, item in self._numbered:
             if isinstance(item, Refusal):
@@ -329,7 +329,7 @@ class _Batch:
         return _Outcome(inserted, [*self._refused, *by_store], repeated)
 
 
-def _batches(items: Iterable[tuple[int, NewActivity | Prepared | Refusal]], *, size: int) -> Iterator[_Batch]:
+def _batches(items: Iterable[tuple[int, NewActivity | PreparedByStore | Refusal]], *, size: int) -> Iterator[_Batch]:
     """The items in batches. Exhaust each before taking the next."""
     numbered = iter(items)
     for first in numbered:

@@ -17,7 +17,7 @@ from casbah.ingest.decompress import Counted, InputStream, Limits, ReadingError,
 from casbah.ingest.detection import Detector
 from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader
-from casbah.ingest.rejects_file import unwrap_rejects
+from casbah.ingest.rejects_reader import unwrap_rejects
 from casbah.ingest.unsupported import DIGEST
 from casbah.ingest.wrappers import LIST_KEYS, Inside, Room, opened, wrapper_of
 

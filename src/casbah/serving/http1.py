@@ -30,7 +30,7 @@ _UNKNOWN_VERSION = "0.0"
 Fields = Sequence[tuple[bytes, bytes]]
 
 
-class PlainHttp(HttpToolsProtocol):
+class StrictHttp(HttpToolsProtocol):
     """Only HTTP/1.1, with bounded memory per request and errors as JSON.
 
     An `Upgrade` to another protocol is ignored (RFC 9110, 7.8). Java's client and `curl --http2` offer HTTP/2 with their

@@ -28,7 +28,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
 from casbah.base.failure import bug
 from casbah.errors import CasbahError, UnavailableError
-from casbah.store.contract import Inserted, Inserter, Prepared, Store
+from casbah.store.contract import Inserted, Inserter, PreparedByStore, Store
 
 _log = logging.getLogger("casbah.serving")
 
@@ -159,7 +159,7 @@ class _WriterTenant(Inserter):
 
     def insert_soon(
         self,
-        new_activities: Iterable[NewActivity | Prepared],
+        new_activities: Iterable[NewActivity | PreparedByStore],
         /,
         *,
         urgent: bool = False,  # noqa: ARG002  see above

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from casbah.base.shared import SharedNumbers
 from casbah.errors import BadSettingError, OperatorError
 from casbah.serving.connections import Connections, Limits
-from casbah.serving.http1 import PlainHttp
+from casbah.serving.http1 import StrictHttp
 from casbah.settings import SETTINGS, Settings
 
 _log = logging.getLogger("casbah.serving")
@@ -222,7 +222,7 @@ def server_of(
         app,
         ssl_certfile=certificate,
         ssl_keyfile=None if settings is None or certificate is None else settings.tls_key,
-        http=cast("type[asyncio.Protocol]", partial(PlainHttp, limited=limited)),
+        http=cast("type[asyncio.Protocol]", partial(StrictHttp, limited=limited)),
         lifespan="off",
         access_log=False,
         server_header=False,

@@ -148,7 +148,7 @@ class Finding:
     fix: str = ""
 
 
-class Prepared(Protocol):
+class PreparedByStore(Protocol):
     """A new activity prepared by a store's `prepare`, possibly in another process. Opaque to all but that store."""
 
     @property
@@ -224,7 +224,7 @@ class Reader(Searchable, Protocol):
 class Inserter(Protocol):
     """Stores new activities of one tenant. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
 
-    def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
+    def insert(self, new_activities: Iterable[NewActivity | PreparedByStore], /) -> Inserted:
         """Store new activities; durable on return. Idempotent: inserting the same batch again changes nothing.
 
         The iterable is consumed lazily, so it may parse as it goes. If it raises, nothing is stored.
@@ -232,7 +232,7 @@ class Inserter(Protocol):
         return self.insert_soon(new_activities).result()
 
     def insert_soon(
-        self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
+        self, new_activities: Iterable[NewActivity | PreparedByStore], /, *, urgent: bool = False
     ) -> Future[Inserted]:
         """Like `insert`, without waiting: the future completes once the batch is durable.
 
@@ -292,7 +292,7 @@ class ReplicaStore(Protocol):
         """Whether queries go over a network."""
         ...
 
-    def prepare(self, new_activity: NewActivity, /) -> Prepared:
+    def prepare(self, new_activity: NewActivity, /) -> PreparedByStore:
         """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in another process."""
         ...
 

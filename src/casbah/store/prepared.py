@@ -64,7 +64,7 @@ def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:
     )
 
 
-def ready(entry: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
+def ready(entry: NewActivity | contract.PreparedByStore, columns: Columns) -> Prepared:
     """The entry, prepared if it is not yet."""
     if isinstance(entry, Prepared):
         return entry
@@ -92,7 +92,7 @@ class ReplicaInserter(contract.Inserter, Protocol):
 
     def insert_soon(
         self,
-        new_activities: Iterable[NewActivity | contract.Prepared],
+        new_activities: Iterable[NewActivity | contract.PreparedByStore],
         /,
         *,
         urgent: bool = False,  # noqa: ARG002  only the owner inserts what is urgent

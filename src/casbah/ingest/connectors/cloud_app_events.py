@@ -38,7 +38,7 @@ from casbah.ingest.record_builder import (
     keys,
 )
 from casbah.ingest.times import any_form
-from casbah.ingest.unified import changes, person, sessions, targets, with_values
+from casbah.ingest.unified_audit_log import changes, person, sessions, targets, with_values
 
 OFFICE = microsoft365.OFFICE
 _OFFICE_APPS = frozenset(microsoft365.CONNECTOR.apps)

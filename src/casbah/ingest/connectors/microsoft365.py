@@ -1,6 +1,6 @@
 """Microsoft 365's unified audit log: the Management API, the portal's CSV export, and Sentinel's OfficeActivity table.
 
-This module has tables of Microsoft's names; `casbah.ingest.unified` reads the objects (files, mailboxes, people).
+This module has tables of Microsoft's names; `casbah.ingest.unified_audit_log` reads the objects (files, mailboxes, people).
 """
 
 import re
@@ -23,7 +23,15 @@ from casbah.ingest.record_builder import (
 )
 from casbah.ingest.rules import ADMIN, IMPERSONATED, NOT_ADMIN, OUTCOME, USER, decided
 from casbah.ingest.times import required
-from casbah.ingest.unified import changes, named_new_values, named_values, person, sessions, targets, with_values
+from casbah.ingest.unified_audit_log import (
+    changes,
+    named_new_values,
+    named_values,
+    person,
+    sessions,
+    targets,
+    with_values,
+)
 
 OFFICE = 11161
 _DIRECTORY = "AzureActiveDirectory"

@@ -17,7 +17,7 @@ from casbah.store.contract import (
     FeedbackEntry,
     Inserted,
     Inserter,
-    Prepared,
+    PreparedByStore,
     ScanPage,
 )
 from casbah.store.embedded import sealed
@@ -120,7 +120,7 @@ class EmbeddedTenant(Search, Inserter):
         return self._feedback.activities()
 
     def insert_soon(
-        self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
+        self, new_activities: Iterable[NewActivity | PreparedByStore], /, *, urgent: bool = False
     ) -> Future[Inserted]:
         self._require_writable()
         return self._write_queue.insert(new_activities, urgent=urgent)

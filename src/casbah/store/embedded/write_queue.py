@@ -77,7 +77,7 @@ class WriteQueue:
         self._groups = GroupCommit(self._store_group, writing=writing, afterwards=self._maintain)
 
     def insert(
-        self, new_activities: Iterable[NewActivity | contract.Prepared], *, urgent: bool = False
+        self, new_activities: Iterable[NewActivity | contract.PreparedByStore], *, urgent: bool = False
     ) -> Future[Inserted]:
         """Store new activities. The future completes when all of them are synced to disk."""
         return self._groups.add(

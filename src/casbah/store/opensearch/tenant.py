@@ -9,7 +9,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.tenant import TenantId
 from casbah.errors import ActivityNotFoundError
-from casbah.store.contract import Changes, FeedbackEntry, Inserted, Inserter, Prepared
+from casbah.store.contract import Changes, FeedbackEntry, Inserted, Inserter, PreparedByStore
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.compaction import Compaction
 from casbah.store.opensearch.feedback import Feedback
@@ -57,7 +57,7 @@ class OpenSearchTenant(Search, Inserter):
 
     def insert_soon(
         self,
-        new_activities: Iterable[NewActivity | Prepared],
+        new_activities: Iterable[NewActivity | PreparedByStore],
         /,
         *,
         urgent: bool = False,  # noqa: ARG002  a cluster reserves no space

@@ -58,7 +58,7 @@ class WriteQueue:
         self._clock = clock
         self._groups = GroupCommit(self._store_group, writing=writing)
 
-    def insert(self, new_activities: Iterable[NewActivity | contract.Prepared]) -> Future[Inserted]:
+    def insert(self, new_activities: Iterable[NewActivity | contract.PreparedByStore]) -> Future[Inserted]:
         """Store new activities. The future completes when all of them are durable and visible."""
         return self._groups.add(Batch([ready(new_activity, columns) for new_activity in new_activities]))
 

@@ -7,7 +7,7 @@ import pytest
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.formats import ReadContext
-from casbah.ingest.rejects_file import unwrap_rejects
+from casbah.ingest.rejects_reader import unwrap_rejects
 
 CONTEXT = ReadContext(origin="r", wrappers=frozenset({"Records"}), recognized=lambda parsed: "known" in parsed)
 REJECT = {"origin": "a.json", "line": 9, "reason": "why", "event": '{"a": "\ud800 \u00e9"}'}
