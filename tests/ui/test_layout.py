@@ -277,3 +277,51 @@ def test_failures_and_administration_are_marked(opened: Callable[..., Any], stoc
     assert page.locator("tr[data-id=marked-failed] .badge").all_inner_texts() == ["Failed"]
     assert page.locator("tr[data-id=marked-admin] .badge").all_inner_texts() == ["Admin", "Risky"]
     assert page.locator("tr.failed").count() == 1
+
+
+APP_COLORS = """() => {
+  const color = (node) => getComputedStyle(node).backgroundColor;
+  const legend = [...document.querySelectorAll(".legend button")].map((key) => [key.querySelector(".cut").textContent, color(key.firstChild)]);
+  const rows = [...document.querySelectorAll(".log td.of-app:has(.app-icon)")].map((cell) => [cell.title, color(cell.firstChild)]);
+  return [Object.fromEntries(legend), Object.fromEntries(rows)];
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_app_has_one_color_in_the_table_and_in_each_chart(opened: Callable[..., Any], theme: str) -> None:
+    page = opened(color_scheme=theme)
+    colors: dict[str, set[str]] = {}
+    for verb in ("sign-in", "view", "download"):
+        page.goto(at({"verb": {"eq": [verb]}}))
+        settled(page)
+        legend, rows = page.evaluate(APP_COLORS)
+        assert set(legend) & set(rows)
+        assert len(set(legend.values())) == len(legend)
+        for name, color in [*legend.items(), *rows.items()]:
+            colors.setdefault(name, set()).add(color)
+    assert [name for name, found in colors.items() if len(found) > 1] == []
+
+
+@pytest.mark.parametrize("drawer", [False, True])
+def test_dates_and_addresses_are_shown_whole(opened: Callable[..., Any], drawer: bool) -> None:
+    page = opened(viewport={"width": 1440, "height": 900})
+    settled(page)
+    if drawer:
+        page.locator(".log tbody a.open").first.click()
+        page.locator(".drawer .sentence").wait_for()
+        at_rest(page)
+    cells = page.locator(".log td:is(.of-time, .of-address)")
+    cut = cells.evaluate_all("cells => cells.filter(c => c.scrollWidth > c.clientWidth).map(c => c.title)")
+    # An IPv6 address is shown as far as there is space.
+    assert [text for text in cut if text.count(":") < 3] == []
+
+
+def test_a_failure_is_said_once_with_its_reason(opened: Callable[..., Any], stocked: Any) -> None:
+    reason = "Failed log on (Failure message: Invalid password.)"
+    made = activity("reasoned", appId=4_244, description=reason, verb="sign-in-failed")
+    stocked[1].services.store.tenant(TENANT).insert([arrival(made)])
+    page = opened(at({"service": {"eq": [4_244]}}))
+    settled(page)
+    cell = page.locator("tr[data-id=reasoned] .of-activity")
+    assert cell.inner_text() == "FailedSign-in: Invalid password."
+    assert cell.get_attribute("title") == "Failed sign-in: Invalid password."

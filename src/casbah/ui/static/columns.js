@@ -17,7 +17,10 @@ export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r
 export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
 /** MDCA's words for a sign-in, which stay in records, are shown as ours. */
-const spoken = (words) => words.replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"));
+const spoken = (words) =>
+  words
+    .replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"))
+    .replace(/^(Failed sign-in) \(Failure message: (.+)\)$/s, "$1: $2");
 
 export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
 export const addressOf = (r) => r.device?.clientIP ?? "";
@@ -42,6 +45,9 @@ const RISKY = 3;
 
 export const isFailed = (r) => r.mainInfo?.activityResult?.isSuccess === false || r.verb === "sign-in-failed";
 
+/** The sentence beside the badge that says that it failed. */
+const withoutBadge = (r) => (isFailed(r) ? sentenceOf(r).replace(/^Failed (\p{L})/u, (_, letter) => letter.toUpperCase()) : sentenceOf(r));
+
 /** What a reader must not overlook: [{kind, text}]. */
 export const badges = (r) => [
   isFailed(r) && { kind: "is-failed", text: "Failed" },
@@ -49,18 +55,30 @@ export const badges = (r) => [
   Number(r.location?.category) === RISKY && { kind: "is-risky", text: "Risky" },
 ].filter(Boolean);
 
-/** The first letters of the first two words of a name, without the maker's. */
+const ownName = (name) => name.replace(/^Microsoft (?=\p{L})/u, "");
+
+/** The first letters of up to three words of a name, or of its only word. */
 export function initials(name) {
-  const words = name.replace(/^(Microsoft|Google|Amazon) (?=\S)/, "").match(/[\p{L}\p{N}]+/gu) ?? [];
-  return words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
+  const words = ownName(name).match(/[\p{L}\p{N}]+/gu) ?? [];
+  return words.slice(0, 3).map((word) => [...word].slice(0, words.length > 1 ? 1 : 2).join("")).join("");
 }
 
-/** `value` returns a record's text; `first` columns are shown by default, `moment` ones are times. */
+/** Apps with a color of their own; others share these. */
+const DISTINCT = [20892, 20893, 11599, 15600, 11161, 11770, 28375, 12260, 10980, 900001, 11114, 900003];
+
+/** The number of a value's color: an app has the same everywhere, other values one by position. */
+export function seriesOf(filter, value, position) {
+  if (filter !== "service") return position;
+  const own = DISTINCT.indexOf(Number(value));
+  return own < 0 ? Math.abs(value) % DISTINCT.length || 0 : own;
+}
+
+/** `value` returns a record's text, `full` what it is short for; `first` columns are shown by default, `moment` ones are times. */
 export const COLUMNS = [
   { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
   { id: "user", title: "User", value: (r) => named("user.username", userOf(r)), first: true },
-  { id: "app", title: "App", value: appOf, first: true },
-  { id: "activity", title: "Activity", value: sentenceOf, first: true },
+  { id: "app", title: "App", value: (r) => ownName(appOf(r)), full: appOf, first: true },
+  { id: "activity", title: "Activity", value: withoutBadge, full: sentenceOf, first: true },
   { id: "address", title: "IP address", value: (r) => named("ip.address", addressOf(r)), first: true },
   { id: "country", title: "Country", value: (r) => named("location.country", countryOf(r)), first: true },
   { id: "device", title: "Device", value: device, first: true },

@@ -1,6 +1,7 @@
 // The pages of one user, IP address, session, file or app: its history across all sources, and what is new in it.
 
 import * as api from "./api.js";
+import { seriesOf } from "./columns.js";
 import { attempt, button, h, quiet } from "./dom.js";
 import { loading } from "./failure.js";
 import { facts } from "./insights.js";
@@ -69,7 +70,7 @@ async function summary(mine, { total, data: [newest] }, oldest) {
 
 async function timeline(mine) {
   const { spans, first, last, width, series, rest } = await api.histogram({ filters: mine, by: "service" });
-  const apps = series.map((app, position) => ({ ...app, color: `series-${position}`, name: [valueLabel("service", app.value), " ", countLink({ ...mine, ...only("service", app.value) }, app.total)] }));
+  const apps = series.map((app) => ({ ...app, color: `series-${seriesOf("service", app.value)}`, name: [valueLabel("service", app.value), " ", countLink({ ...mine, ...only("service", app.value) }, app.total)] }));
   if (rest.total) apps.push({ ...rest, color: "series-rest", name: ["Others ", counted(rest.total)] });
   const most = Math.max(...spans.map((span) => span.total));
   const bars = filled(spans, { first: spans[0].start, last, width }).map(([start, total]) => {

@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { roundUp, ticks } from "./axis.js";
+import { seriesOf } from "./columns.js";
 import { button, h, put, quiet, svgTitle } from "./dom.js";
 import { facetPrefix, label, valueLabel } from "./language.js";
 import { atTime, between, ends } from "./period.js";
@@ -90,7 +91,7 @@ async function beyond(side, bound, filters, sort, period, signal) {
   return button(text, () => go(target), { class: "bare edge", title: isOther ? "Not in this period; show all time" : "Show them" });
 }
 
-function drawn({ spans: full, series, rest, first, last, width, total }, sort, most) {
+function drawn({ by, spans: full, series, rest, first, last, width, total }, sort, most) {
   if (!full.length) return h("p.quiet.empty", "No activity in this period.");
   const begin = full[0].start - Math.max(0, Math.ceil((full[0].start - first) / width)) * width;
   const spans = Math.max(Math.floor((last - begin) / width), Math.round((full.at(-1).start - begin) / width)) + 1;
@@ -98,7 +99,7 @@ function drawn({ spans: full, series, rest, first, last, width, total }, sort, m
   const chart = { begin, width, spans, sort, top: roundUp(high) };
   const stacks = new Map(full.map((span) => [span.start, { ...span, parts: [] }]));
   const stack = (all, name) => all.spans.forEach(({ start, total }) => stacks.get(start)?.parts.push([name, total]));
-  series.forEach(stack);
+  series.forEach((one, position) => stack(one, seriesOf(by, one.value, position)));
   stack(rest, "rest");
   const sum = `${activities(total)} from ${spanStart(first, width)} to ${spanStart(last, width)}; at most ${counted(high)} in one bar`;
   const brush = h("rect.brush", { y: 0, height: HEIGHT, x: 0, width: 0 });
@@ -175,7 +176,7 @@ function legendOf({ by, series, rest }) {
   const key = (name, text, total) => [h(`span.swatch.series-${name}`, { "aria-hidden": true }), text, " ", h("span.quiet", counted(total))];
   const named = series.map(({ value, total }, position) => {
     const onclick = () => go({ filters: withValue(here().filters, by, "eq", value), open: null });
-    return h("button.bare.key", { title: "Filter by it", onclick }, key(position, h("span.cut", valueLabel(by, value)), total));
+    return h("button.bare.key", { title: "Filter by it", onclick }, key(seriesOf(by, value, position), h("span.cut", valueLabel(by, value)), total));
   });
   return [named, rest.total > 0 && h("span.key", key("rest", "other values", rest.total))];
 }

@@ -1,7 +1,7 @@
 // The activity log: the filter bar, the histogram, the top values, and the table, which loads more rows while scrolling.
 
 import * as api from "./api.js";
-import { badges, COLUMNS, initials, isFailed, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
+import { appOf, badges, COLUMNS, initials, isFailed, seriesOf, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
 import { button, buttons, copy, dialog, h, opener, popover, put, quiet, setTitle } from "./dom.js";
 import { activityDrawer } from "./drawer.js";
 import { exportButton } from "./export.js";
@@ -22,7 +22,6 @@ import { activities, counted, isLocal, sentence, setLocal } from "./words.js";
 const PAGE = 100;
 /** How many columns fit without scrolling sideways. */
 const FITTING = 7;
-const APP_COLORS = 6;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
@@ -183,12 +182,12 @@ export function log({ mayProve }) {
   }
 
   function row(record) {
-    const cells = shownColumns().map(({ id, value }, position) => {
+    const cells = shownColumns().map(({ id, value, full = value }, position) => {
       const text = short(value(record));
       const isFirst = position === 0;
       const inner = isFirst ? h("a.open", { href: address({ ...here(), open: record._id }) }, text || "open") : text;
-      const before = id === "app" ? text && appIcon(text) : id === "activity" && badges(record).map(({ kind, text }) => h(`span.badge.${kind}`, text));
-      return h("td", { role: "cell", class: `of-${id}`, title: isFirst ? null : text }, before, inner);
+      const before = id === "app" ? text && appIcon(record) : id === "activity" && badges(record).map(({ kind, text }) => h(`span.badge.${kind}`, text));
+      return h("td", { role: "cell", class: `of-${id}`, title: short(full(record)) }, before, inner);
     });
     const opened = (event) => event.target.closest("a") || getSelection()?.toString() || go({ open: record._id });
     return h("tr", { role: "row", class: isFailed(record) ? "failed" : null, "data-id": record._id, onclick: opened }, cells);
@@ -271,10 +270,8 @@ export function log({ mayProve }) {
   return { node, draw, leave };
 }
 
-function appIcon(name) {
-  const sum = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0);
-  return h(`span.app-icon.series-${sum % APP_COLORS}`, { "data-letters": initials(name), "aria-hidden": true });
-}
+const appIcon = (record) =>
+  h(`span.app-icon.series-${seriesOf("service", record.appId ?? record.saasId)}`, { "data-letters": initials(appOf(record)), "aria-hidden": true });
 
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
 
