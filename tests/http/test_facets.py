@@ -161,6 +161,36 @@ def test_one_end_alone_is_completed_by_what_matches(ask):
     assert (answer["first"], answer["last"]) == (NOW - DAY, newest)
 
 
+@pytest.mark.parametrize(
+    "first, last", [(None, None), (NOW - 30 * DAY, None), (None, NOW - 30 * DAY), (0, DAY), (NOW, 0)]
+)
+def test_what_is_outside_is_counted(ask, first, last):
+    answer = asked(ask, HISTOGRAM, first=first, last=last, trim=True)
+    moments = [each["timestamp"] for each in RECORDS]
+    low = min(moments) if first is None else first
+    high = max(moments) if last is None else last
+    assert (answer["before"], answer["after"]) == (sum(ms < low for ms in moments), sum(ms > high for ms in moments))
+
+
+def test_outliers_are_left_out_at_an_end_without_a_bound(tmp_path):
+    """1% of 200 at an end are outliers, if the rest is close together; in steps, as the first span would hold all of it."""
+    ordinary = [NOW + number * HOUR for number in range(200)]
+    moments = [1, *ordinary, 2**43 - 2, 2**43 - 1]
+    rows = [arrival(record(number, timestamp=ms)) for number, ms in enumerate(moments)]
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
+        house.services.store.tenant(TenantId("default")).insert(rows)
+        own = Asker(house.app, house.local_key)
+        trimmed = asked(own, HISTOGRAM, trim=True, spans=80)
+        assert (trimmed["before"], trimmed["total"], trimmed["after"]) == (1, 200, 2)
+        assert NOW - DAY < trimmed["first"] <= NOW
+        bounded = asked(own, HISTOGRAM, trim=True, first=0)
+        assert (bounded["first"], bounded["before"], bounded["after"]) == (0, 0, 2)
+        assert bounded["last"] < NOW + 20 * 365 * DAY
+        whole = asked(own, HISTOGRAM)
+        assert (whole["first"], whole["last"]) == (1, 2**43 - 1)
+        assert "before" not in whole
+
+
 def test_where_nothing_matches_there_is_nothing_to_lay_out(ask):
     nothing = {"location.country": {"eq": ["XX"]}}
     assert asked(ask, HISTOGRAM, filters=nothing, by="service") == {

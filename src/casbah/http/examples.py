@@ -133,6 +133,9 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "One network per hour, by app",
             {"filters": {"ip.address": {"eq": ["203.0.113.0/24"]}}, "by": "service", "width": 3_600_000},
         ),
+        Example(
+            "chart", "A chart without outliers, with its axis", {"trim": True, "ticks": 8, "zone": "Europe/Berlin"}
+        ),
     ),
     "GroupQuery": (
         Example(

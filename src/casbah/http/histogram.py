@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
+from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +14,7 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.fields import FIELDS, Field
 from casbah.activity.language import Filter
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query, choice_of, limit_of, whole_of
+from casbah.activity.query import Query, choice_of, count_of, flag_of, limit_of, whole_of
 from casbah.activity.record import MAX_DIGITS, integer
 from casbah.base import jsontext
 from casbah.errors import LimitExceededError, MalformedBodyError
@@ -29,7 +31,8 @@ from casbah.http.facets import (
 )
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, Schema, choice, either, ref
-from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of
+from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of, zone_of
+from casbah.http.ticks import MAX_TICKS, Tick, ticks
 from casbah.store.contract import HistogramQuery
 
 SPANS, MAX_SPANS = 60, 1_000
@@ -46,6 +49,9 @@ WIDTHS = (
 )
 """Widths that people read easily; weeks begin on Monday, the rest at midnight UTC."""
 
+_OUTLYING, _ROUNDS = 0.01, 4
+"""Up to this share of the activities may be outliers at an end. In so many rounds, each twice as close, they are left out."""
+
 _ALL_TIME = 2**43
 """ms from 1970 to the year 2248, past which no activity is stored."""
 
@@ -56,11 +62,20 @@ SPAN_PARAMETERS = (
     Parameter("sortField", choice(*MOMENTS), "When it happened (the default), or when it was stored"),
     Parameter("first", ref("Moment"), "Start, in ms since the epoch. Default: the oldest match"),
     Parameter("last", ref("Moment"), "End (inclusive), in ms since the epoch. Default: the newest match"),
+    Parameter(
+        "trim",
+        ref("Flag"),
+        "Whether to leave out outliers: up to a hundredth of the activities at an end without `first`, or `last`, if the rest "
+        "needs less than half of the width. `before` and `after` count what is outside",
+    ),
     Parameter("spans", ref("Count"), f"Maximum number of spans: {SPANS} by default, {MAX_SPANS} at most"),
     Parameter("width", ref("Width"), "Width of a span in ms. Default: a readable width that fits `spans`"),
     Parameter("by", COUNTED_NAME, "Split each span by the most frequent values of this filter"),
     Parameter("series", ref("Count"), f"How many of its values: {SERIES} by default, {MAX_SERIES} at most"),
     PREFIX,
+    Parameter(
+        "ticks", ref("Count"), f"Ticks of an axis, in `zone`: none by default, about so many at most, up to {MAX_TICKS}"
+    ),
     *SEARCH_PARAMETERS,
 )
 
@@ -86,11 +101,14 @@ class Interval:
     field: Field
     first: int | None
     last: int | None
+    trims: bool
     width: int | None
     spans: int
     by: Filter | None
     prefix: str
     series: int
+    ticks: int
+    zone: tzinfo
     deadline: Deadline
 
 
@@ -124,6 +142,11 @@ class Histogram(Answer):
     ]
     total: _Total
     spans: _Spans
+    before: Annotated[Count, Meta(description="With `trim`: how many match before it")] | UnsetType = UNSET
+    after: Annotated[Count, Meta(description="How many match after it")] | UnsetType = UNSET
+    ticks: Annotated[Sequence[Tick], Meta(description="If asked for: ticks of an axis along all spans")] | UnsetType = (
+        UNSET
+    )
     by: Annotated[str, Meta(description="The filter, if one was named")] | UnsetType = UNSET
     series: Annotated[Sequence[Series], Meta(description="Its most frequent values")] | UnsetType = UNSET
     rest: Annotated[Counts, Meta(description="Those that have none of these values")] | UnsetType = UNSET
@@ -144,11 +167,14 @@ def _interval(body: Mapping[str, Any], predicate: Predicate, context: RequestCon
         field=FIELDS[choice_of(body, "sortField", tuple(MOMENTS))],
         first=_clamped(whole_of(body, "first")),
         last=_clamped(whole_of(body, "last")),
+        trims=flag_of(body, "trim"),
         width=_clamped(width),
         spans=limit_of(body, "spans", usual=SPANS, most=MAX_SPANS),
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
         series=limit_of(body, "series", usual=SERIES, most=MAX_SERIES),
+        ticks=min(count_of(body, "ticks"), MAX_TICKS),
+        zone=zone_of(body),
         deadline=context.deadline,
     )
 
@@ -162,17 +188,65 @@ def _build_histogram(interval: Interval, context: RequestContext) -> Histogram:
     ends = _ends(interval, context)
     if ends is None:
         nothing = Histogram(first=None, last=None, width=None, total=0, spans=[])
+        if interval.trims:
+            nothing = _outside(nothing, interval.first, interval.last, interval, context)
         by = interval.by
         return nothing if by is None else msgspec.structs.replace(nothing, by=by.name, series=[], rest=Counts(0, []))
-    first, last = ends
+    first, last = _trimmed(*ends, interval, context) if interval.trims else ends
     width = interval.width or _width(last - first, interval.spans)
     if (last - first) // width >= MAX_SPANS:
         raise LimitExceededError(f"width: {width} ms makes more than {MAX_SPANS} spans; ask for wider ones")
-    within = p.both(interval.predicate, p.Range(interval.field, first, last))
-    spans = HistogramQuery(interval.field, within, _begin(first, width), last, width)
+    spans = _spans(first, last, width, interval)
     counts = _counts(spans, interval, context)
     result = Histogram(first=first, last=last, width=width, total=counts.total, spans=counts.spans)
+    if interval.trims:
+        result = _outside(result, first, last, interval, context)
+    if interval.ticks:
+        result = _with_ticks(result, spans, interval)
     return result if interval.by is None else _by(result, interval.by, spans, interval, context)
+
+
+def _spans(first: int, last: int, width: int, interval: Interval) -> HistogramQuery:
+    within = p.both(interval.predicate, p.Range(interval.field, first, last))
+    return HistogramQuery(interval.field, within, _begin(first, width), last, width)
+
+
+def _trimmed(first: int, last: int, interval: Interval, context: RequestContext) -> tuple[int, int]:
+    """Where all but outliers are."""
+    for _ in range(_ROUNDS):
+        spans = _spans(first, last, _width(last - first, interval.spans), interval)
+        totals = list(context.tenant.histogram(spans, deadline=interval.deadline).items())
+        low = max(_kept(totals), first) if interval.first is None else first
+        high = min(_kept(totals[::-1]) + spans.width - 1, last) if interval.last is None else last
+        if (high - low) * 2 >= last - first:
+            break
+        first, last = low, high
+    return first, last
+
+
+def _kept(totals: Sequence[tuple[int, int]]) -> int:
+    """The start of the first span that is not of outliers."""
+    most = sum(total for _, total in totals) * _OUTLYING
+    sums = accumulate(total for _, total in totals)
+    return next((start for (start, _), outside in zip(totals, sums, strict=True) if outside > most), 0)
+
+
+def _outside(
+    result: Histogram, first: int | None, last: int | None, interval: Interval, context: RequestContext
+) -> Histogram:
+    """The histogram, with how many match before and after these moments."""
+
+    def count(low: int | None, high: int | None) -> int:
+        outside = p.both(interval.predicate, p.Range(interval.field, low, high))
+        return context.tenant.count(outside, deadline=interval.deadline)
+
+    before = 0 if first is None else count(None, first - 1)
+    return msgspec.structs.replace(result, before=before, after=0 if last is None else count(last + 1, None))
+
+
+def _with_ticks(result: Histogram, spans: HistogramQuery, interval: Interval) -> Histogram:
+    end = spans.first + ((spans.last - spans.first) // spans.width + 1) * spans.width
+    return msgspec.structs.replace(result, ticks=ticks(spans.first, end, interval.ticks, interval.zone))
 
 
 def _counts(

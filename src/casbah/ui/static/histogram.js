@@ -2,13 +2,12 @@
 // filter. What lies before or after the bars is counted at the edges.
 
 import * as api from "./api.js";
-import { roundUp, ticks } from "./axis.js";
 import { seriesOf } from "./columns.js";
 import { button, h, put, quiet, svgTitle } from "./dom.js";
 import { facetPrefix, label, valueLabel } from "./language.js";
 import { atTime, between, ends } from "./period.js";
 import { go, here, withCondition, withValue, without } from "./place.js";
-import { activities, counted, plural, spanStart } from "./words.js";
+import { activities, counted, plural, spanStart, zoneName } from "./words.js";
 
 const SPANS = 80;
 const HEIGHT = 96;
@@ -18,9 +17,6 @@ const MIN_DRAG = 4;
 const TICK_WIDTH = 100;
 /** From this share of the axis on, a text is before its tick: on a phone it would not fit after it. */
 const LATE = 0.82;
-/** Up to this share at an end is left out of a chart without that bound if the rest needs less than half of the width. */
-const OUTLYING = 0.01;
-const ROUNDS = 4;
 
 /** The histogram; `load(filters, signal, period)` fetches and draws it, `clear(content)` replaces it. */
 export function histogram() {
@@ -35,14 +31,17 @@ export function histogram() {
     const { by, sort } = here();
     if (!DIVISIONS.includes(by)) division.append(option(by));
     division.value = by;
-    const window = await windowOf(filters, sort, period, signal);
-    const result = await api.histogram({ filters, by, prefix: facetPrefix(by), series: SERIES, spans: SPANS, sortField: sort, ...window }, { signal });
-    put(plot, drawn(result, sort, Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH))));
+    // What is outside of a plain period is counted, too.
+    const [first, last] = sort === "date" ? ends(period) : [];
+    const within = sort === "date" && period.isPlain ? without(filters, "date") : filters;
+    const most = Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH));
+    const chart = { trim: sort === "date", spans: SPANS, ticks: most, by, prefix: facetPrefix(by), series: SERIES };
+    const result = await api.histogram({ filters: within, sortField: sort, zone: zoneName(), first, last, ...chart }, { signal });
+    put(plot, drawn(result, sort));
     put(legend, legendOf(result));
-    put(edges, result.width && h("span.quiet", `each bar ${widthText(result.width)}`));
-    const [earlier, later] = await Promise.all(["first", "last"].map((side) => beyond(side, window[side], filters, sort, period, signal)));
-    edges.prepend(earlier);
-    edges.append(later);
+    const earlier = edge(result.before, (total) => `‹ ${total} earlier`, period.start, [null, result.first - 1]);
+    const later = edge(result.after, (total) => `${total} later ›`, period.end, [result.last + 1, null]);
+    put(edges, earlier, result.width && h("span.quiet", `each bar ${widthText(result.width)}`), later);
   };
   const clear = (content) => {
     put(plot, content);
@@ -51,50 +50,18 @@ export function histogram() {
   return { node, load, clear };
 }
 
-/** The `first` and `last` ms of the chart: the period, or, where that has no bound, without outliers. */
-async function windowOf(filters, sort, period, signal) {
-  if (sort !== "date") return {};
-  const [first, last] = period.start === null && period.end === null ? [null, null] : ends(period);
-  const fixed = { ...(first !== null && { first }), ...(last !== null && { last }) };
-  let window = fixed;
-  for (let round = 0; round < ROUNDS && (first === null || last === null); round++) {
-    const smaller = { ...inner(await api.histogram({ filters, spans: SPANS, ...window }, { signal })), ...fixed };
-    if (!("first" in smaller && "last" in smaller)) break;
-    window = smaller;
-  }
-  return window;
-}
-
-/** Where all but outliers are; nothing if that is not less than half of a chart. */
-function inner({ first, last, width, total, spans }) {
-  const kept = (all) => {
-    let outside = 0;
-    return all.find((span) => (outside += span.total) > total * OUTLYING);
-  };
-  const [low, high] = [kept(spans), kept(spans.toReversed())];
-  if (!low) return {};
-  const bounds = { first: Math.max(low.start, first), last: Math.min(high.start + width - 1, last) };
-  return (bounds.last - bounds.first) * 2 < last - first ? bounds : {};
-}
-
-/** How many activities are before or after the chart. A click shows them: all time if they are not in the period. */
-async function beyond(side, bound, filters, sort, period, signal) {
-  const isEarlier = side === "first";
-  if (bound === undefined) return h("span");
-  const others = period.isPlain ? without(filters, "date") : filters;
-  const outside = { ...others, all: [...(others.all ?? []), { [sort]: { [isEarlier ? "lt" : "gt"]: bound } }] };
-  const { total } = await api.list({ filters: outside, limit: 1 }, { signal });
+/** How many activities are before or after the chart. A click shows them: all time if they are beyond a bound of the period. */
+function edge(total, text, bound, outside) {
   if (!total) return h("span");
-  const isOther = (isEarlier ? period.start : period.end) !== null;
-  const target = isOther ? atTime("all") : isEarlier ? between(null, bound - 1) : between(bound + 1, null);
-  const text = isEarlier ? `‹ ${counted(total)} earlier` : `${counted(total)} later ›`;
-  return button(text, () => go(target), { class: "bare edge", title: isOther ? "Not in this period; show all time" : "Show them" });
+  const isOther = bound !== null;
+  const show = () => go(isOther ? atTime("all") : between(...outside));
+  return button(text(counted(total)), show, { class: "bare edge", title: isOther ? "Not in this period; show all time" : "Show them" });
 }
 
-function drawn({ by, spans: full, series, rest, first, last, width, total }, sort, most) {
+function drawn({ by, spans: full, series, rest, first, last, width, total, ticks }, sort) {
   if (!full.length) return h("p.quiet.empty", "No activity in this period.");
-  const begin = full[0].start - Math.max(0, Math.ceil((full[0].start - first) / width)) * width;
-  const spans = Math.max(Math.floor((last - begin) / width), Math.round((full.at(-1).start - begin) / width)) + 1;
+  const begin = full[0].start - Math.ceil((full[0].start - first) / width) * width;
+  const spans = Math.floor((last - begin) / width) + 1;
   const high = Math.max(...full.map((span) => span.total));
   const chart = { begin, width, spans, sort, top: roundUp(high) };
   const stacks = new Map(full.map((span) => [span.start, { ...span, parts: [] }]));
@@ -105,19 +72,25 @@ function drawn({ by, spans: full, series, rest, first, last, width, total }, sor
   const brush = h("rect.brush", { y: 0, height: HEIGHT, x: 0, width: 0 });
   const svg = h("svg", { viewBox: `0 0 ${spans} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": sum, height: HEIGHT }, [...stacks.values()].map((one) => bar(one, chart)), brush);
   brushing(svg, brush, chart);
-  return [heights(chart.top), svg, axis(begin, begin + spans * width, most)];
+  return [heights(chart.top), svg, axis(ticks, begin, spans * width)];
 }
 
 /** The lines of the full and the half height, with their numbers. */
 const heights = (top) =>
   (top > 1 ? [1, 2] : [1]).map((part) => h(".height", { "aria-hidden": true, style: { top: `${HEIGHT - HEIGHT / part}px` } }, h("span", counted(top / part))));
 
-function axis(first, last, most) {
-  const marks = ticks(first, last, most).map(({ ms, text }) => {
-    const share = (ms - first) / (last - first);
+function axis(ticks, begin, length) {
+  const marks = ticks.map(({ at, text }) => {
+    const share = (at - begin) / length;
     return h("span.tick", { class: share > LATE ? "at-end" : null, style: { left: `${100 * share}%` } }, text);
   });
   return h(".axis", { "aria-hidden": true }, marks);
+}
+
+/** The least of 1, 2, 4 or 10 times a power of ten that is not less than a number: its half is an integer from 2 on. */
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 4, 10].map((factor) => factor * power).find((round) => round >= value);
 }
 
 function bar({ start, total, parts }, { begin, width, spans, top }) {

@@ -24,14 +24,11 @@ export function zoneAt(ms) {
 }
 
 /** The year, month, day, hour, minute and second of a time, in the zone that is shown. */
-export function parts(ms) {
+function parts(ms) {
   const at = new Date(ms);
   const [year, month, ...others] = ["FullYear", "Month", "Date", "Hours", "Minutes", "Seconds"].map((part) => at[`get${isLocal() ? "" : "UTC"}${part}`]());
   return [year, month + 1, ...others];
 }
-
-/** The time of `parts`; those after the day may be left out. */
-export const msOf = ([year, month, ...others]) => (isLocal() ? new Date(year, month - 1, ...others).getTime() : Date.UTC(year, month - 1, ...others));
 
 /** A time to the second with its zone, `2026-01-31 12:30:05 UTC`. */
 export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(ms));
