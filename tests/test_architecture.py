@@ -29,7 +29,7 @@ ROWS = (
         "activity.deadline",
     ),
     ("activity.fields",),
-    ("activity.predicate", "activity.sentence"),
+    ("activity.predicate", "activity.sentence", "activity.details"),
     ("activity.value", "activity.simplification", "activity.period"),
     ("activity.language",),
     ("activity.query",),

@@ -36,7 +36,7 @@ def granted(stocked: Any) -> None:
 @pytest.mark.usefixtures("granted")
 def test_the_drawer_shows_objects_by_part_changes_and_session(opened: Callable[..., Any]) -> None:
     page = opened(at({"activity.id": {"eq": [NAME]}}, open=NAME))
-    page.locator(".drawer .tree").wait_for()
+    page.locator(".drawer .sentence").wait_for()
     objects = page.locator("section[aria-label=Objects] li span.grow").all_inner_texts()
     assert [text.split() for text in objects] == [
         ["target", "sam@contoso.example"],

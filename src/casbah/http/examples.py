@@ -158,6 +158,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "SentenceQuery": (
         Example("user", "What a user did last", {"filters": _OF_ANN, "limit": 20}),
         Example("search", "What a search finds", {"q": "verb:grant since:30d"}),
+        Example("details", "The newest activity in detail", {"limit": 1, "details": True}),
     ),
     "ExplainQuery": (
         Example(

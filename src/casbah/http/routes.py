@@ -186,7 +186,7 @@ ROUTES: tuple[Route, ...] = (
     Route("list_sentences", "search", ("GET", "POST"), f"{EXTENSION}/sentences", sentences.list_sentences, Permission.READ, "SentenceQuery",
           "List activities as sentences",
           "One page of the same list as sentences: who did what to what, in which app, from where. A sentence says only what the record does; "
-          "it ends with the operation in the source's own words.",
+          "it ends with the operation in the source's own words. With `details`, each has the values that people look for, and its objects.",
           raises=IN_SEARCH),
     Route("group_activities", "search", ("GET", "POST"), f"{EXTENSION}/search/groups", groups.group_activities, Permission.READ, "GroupQuery",
           "Group activities and compare the groups",

@@ -1,9 +1,9 @@
 // One activity: a summary sentence, its fields, similar activities, insights, feedback, and the record as a tree.
 
 import * as api from "./api.js";
-import { actionOf, addressOf, countryOf, objectsOf, sentenceOf, short, userOf } from "./columns.js";
+import { actionOf, addressOf, countryOf, sentenceOf, short, userOf } from "./columns.js";
 import { attempt, button, buttons, copy, form, h, put, quiet, toast } from "./dom.js";
-import { failure, loader } from "./failure.js";
+import { failure, loader, loading } from "./failure.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
 import { isNested, stringify } from "./json.js";
@@ -41,12 +41,7 @@ function whole(record, signal, mayProve) {
   const [user, ip, at] = [userOf(record), addressOf(record), Number(record.timestamp)];
   return [
     h(".row.drawer-head", h("h2.grow", short(sentenceOf(record)) || "Activity"), closer()),
-    sentence(record, signal),
-    copies(record, mayProve),
-    around(record, at),
-    facts(record),
-    changes(record),
-    objects(record),
+    loading(() => summary(record, mayProve, signal), "…"),
     insights({ user, ip, at }, signal),
     feedback(record, signal),
     section("Record", tree(record)),
@@ -55,14 +50,19 @@ function whole(record, signal, mayProve) {
 
 const section = (title, content, heading = title) => h("section", { "aria-label": title }, h("h3", heading), content);
 
-function sentence(record, signal) {
-  const box = h("div", quiet("…"));
-  const load = async () => {
-    const { data } = await api.sentences({ filters: only("activity.id", record._id), limit: 1 }, { signal });
-    return h("p.sentence", sentenceNodes(data[0]?.pieces ?? []), h("span.quiet", " · ", moment(record.timestamp)));
-  };
-  loader(box, load)();
-  return box;
+/** What the server says about an activity, and what leads from there. */
+async function summary(record, mayProve, signal) {
+  const { data } = await api.sentences({ filters: only("activity.id", record._id), limit: 1, details: true }, { signal });
+  // None if it was deleted meanwhile.
+  const { pieces, facts, objects } = data[0] ?? { pieces: [], facts: [], objects: [] };
+  return [
+    h("p.sentence", sentenceNodes(pieces), h("span.quiet", " · ", moment(record.timestamp))),
+    copies(record, mayProve),
+    around(record, Number(record.timestamp)),
+    Object.entries(Object.groupBy(facts, ({ about }) => about)).map(([about, shown]) => section(about, h("dl.facts", shown.map(fact)))),
+    changes(record),
+    things(objects),
+  ];
 }
 
 function copies(record, mayProve) {
@@ -91,59 +91,8 @@ function around(record, at) {
   return h(".row.wrap", h("span.quiet", "Within 48 hours:"), links);
 }
 
-const list = (value) => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
-
-/** The fields that people look for: by filter, where its values are in a record. */
-const FACTS = {
-  Who: {
-    "user.username": userOf,
-    "user.orgUnit": "user.orgUnit",
-    "user.tags": "user.userTags",
-    entity: "resolvedActor.id",
-    "activity.type": "isAdminOperation",
-    "activity.impersonated": "isImpersonated",
-    session: (r) => [r.session, ...list(r.sessionIds)].filter(Boolean),
-  },
-  What: {
-    service: (r) => r.appId ?? r.saasId,
-    instance: "instanceId",
-    actionType: actionOf,
-    verb: "verb",
-    "activity.eventActionType": "eventTypeName",
-    "activity.takenAction": "takenActions",
-    policy: "policies",
-    "activity.alertId": "alertIds",
-    source: (r) => list(r.source).map((name) => `t:${name}`),
-    "activity.id": "_id",
-  },
-  Where: {
-    "ip.address": (r) => [addressOf(r), ...list(r.internals?.otherIPs)].filter(Boolean),
-    "ip.category": "location.category",
-    "ip.tags": "location.ipTags",
-    "location.country": countryOf,
-    "location.organizations": "location.organizationSearchable",
-    "device.type": "userAgent.deviceType",
-    "device.tags": "device.tags",
-    "userAgent.tags": "userAgent.tags",
-    "userAgent.userAgent": "device.userAgent",
-  },
-};
-
-const read = (record, where) => list(typeof where === "string" ? where.split(".").reduce((value, key) => value?.[key], record) : where(record));
-
-function facts(record) {
-  const names = new Map(objectsOf(record).filter((object) => isNested(object) && object.name).map((object) => [String(object.id), object.name]));
-  return Object.entries(FACTS).map(([title, rows]) => {
-    const shown = Object.entries(rows).flatMap(([filter, where]) => {
-      const values = read(record, where).filter((value) => value !== "" && value !== null && !isNested(value));
-      return values.map((value) => fact(filter, value, names.get(String(value))));
-    });
-    return shown.length > 0 && section(title, h("dl.facts", shown));
-  });
-}
-
 /** A field's value with its actions; `name` is what the activity calls an object with this id, such as a group. */
-function fact(filter, value, name) {
+function fact({ filter, value, name }) {
   const shown = short(valueLabel(filter, value));
   const text = valueLink(filter, value, shown);
   const known = name && short(name) !== shown;
@@ -155,21 +104,6 @@ function actions(filter, value) {
   const name = [label(filter), " ", cut(valueLabel(filter, value), 80)];
   const act = (sign, title, verb, how) => h("button.bare", { title, "aria-label": [verb, " ", name], onclick: () => go({ filters: withValue(here().filters, filter, how, value) }) }, sign);
   return h("span.actions", act("+", "Add to the filter", "Filter by", operator), act("−", "Exclude", "Exclude", opposite(operator)));
-}
-
-/** The parts that objects have in an activity, in the order of the list; objects of older records have none. */
-const PARTS = ["target", "file", "folder", "mail", "rule", "role", "group", "permission", "address", "application", "actor"];
-const place = (object) => (PARTS.indexOf(object.part) + 1 || PARTS.length + 1);
-
-/** Objects with an id, by part: of those with one name in a part, such as the several accounts of a person, the first. */
-function distinct(record) {
-  const known = new Map();
-  for (const object of objectsOf(record)) {
-    if (!isNested(object) || object.id === undefined || object.id === null) continue;
-    const key = stringify([object.part, object.part ? object.name : object.id]);
-    if (!known.has(key)) known.set(key, object);
-  }
-  return [...known.values()].sort((one, other) => place(one) - place(other));
 }
 
 /** A section of a list, of which only the first are shown. */
@@ -184,15 +118,15 @@ function changes(record) {
   const row = (change) => h("tr", h("th.break", { scope: "row" }, short(change.name)), value(change.old), value(change.new));
   const head = h("tr", ["Property", "Old", "New"].map((title) => h("th", { scope: "col" }, title)));
   const table = (shown, rest) => [h("table.changes", h("thead", head), h("tbody", shown.map(row))), rest];
-  return several("Changes", list(record.changes).filter(isNested), table, "p");
+  return several("Changes", [record.changes ?? []].flat().filter(isNested), table, "p");
 }
 
-function objects(record) {
-  const item = ({ part, name, id, serviceObjectType, type }) => {
-    const text = [part && [h("b", [short(part)]), " "], short(name ?? id), " ", h("span.quiet", [short(serviceObjectType ?? type ?? "")])];
-    return h("li", h("span.grow.break", text), isNested(id) ? null : actions("activityObject", id));
+function things(objects) {
+  const item = ({ part, name, id, type }) => {
+    const text = [part && [h("b", [short(part)]), " "], short(name ?? id), " ", h("span.quiet", [short(type)])];
+    return h("li", h("span.grow.break", text), actions("activityObject", id));
   };
-  return several("Objects", distinct(record), (shown, rest) => h("ul.objects", shown.map(item), rest), "li");
+  return several("Objects", objects, (shown, rest) => h("ul.objects", shown.map(item), rest), "li");
 }
 
 function feedback(record, signal) {
