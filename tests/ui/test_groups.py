@@ -12,7 +12,7 @@ from casbah.compose import wall_clock
 from casbah.ingest.apps import CASBAH
 from making import arrival
 from scenarios.server import serving
-from ui.acts import activity, at, filters_of, total
+from ui.acts import activity, at, filters_of, settled, total
 from ui.conftest import pages_of
 
 TENANT = TenantId("default")
@@ -45,21 +45,29 @@ def _attacks(stocked: Any) -> None:
         )
         for number in range(DOWNLOADED)
     ]
-    house.services.store.tenant(TENANT).insert(map(arrival, [*sprayed, *downloaded]))
+    newcomer = activity("newcomer", timestamp=now - 5 * HOUR, appId=4_245)
+    house.services.store.tenant(TENANT).insert(map(arrival, [*sprayed, *downloaded, newcomer]))
 
 
 def rows(page: Any, name: str = "Groups") -> list[list[str]]:
     """The texts of the cells of a table."""
+    settled(page)
     table = page.get_by_role("table", name=name)
     table.wait_for()
     lines = table.locator("tbody tr").all()
     return [[cell.inner_text() for cell in line.locator("td").all()] for line in lines[:3]]
 
 
+def headers(page: Any) -> list[str]:
+    settled(page)
+    return page.get_by_role("table", name="Groups").locator("th").all_inner_texts()
+
+
 def test_a_password_spray_is_one_click_away(opened: Callable[..., Any]) -> None:
     page = opened("/groups")
     page.get_by_role("link", name="Password spray").click()
-    assert rows(page)[0][:4] == [SPRAYER, str(SPRAYED), "new", str(SPRAYED)]
+    assert rows(page)[0][:4] == [SPRAYER, str(SPRAYED), str(SPRAYED), "new"]
+    assert headers(page)[:4] == ["IP address", "Users ↓", "Activities", "Previous 30 d"]
     page.get_by_role("link", name=SPRAYER).click()
     assert total(page) == SPRAYED
     assert filters_of(page)["ip.address"] == {"eq": [SPRAYER]}
@@ -73,7 +81,7 @@ def test_a_password_spray_is_one_click_away(opened: Callable[..., Any]) -> None:
 def test_a_mass_download_is_one_click_away(opened: Callable[..., Any]) -> None:
     page = opened("/groups")
     page.get_by_role("link", name="Mass download").click()
-    assert rows(page)[0][:4] == [DOWNLOADER, str(DOWNLOADED), "new", str(DOWNLOADED)]
+    assert rows(page)[0][:4] == [DOWNLOADER, str(DOWNLOADED), str(DOWNLOADED), "new"]
     page.get_by_role("link", name=DOWNLOADER).click()
     assert total(page) == DOWNLOADED
 
@@ -151,11 +159,32 @@ def test_the_period_of_groups_is_a_click(opened: Callable[..., Any]) -> None:
     page.get_by_text(f"{SPRAYED} groups of {SPRAYED} activities", exact=False).wait_for()
 
 
+def test_new_apps_are_first(opened: Callable[..., Any]) -> None:
+    page = opened("/groups")
+    page.get_by_role("link", name="New apps").click()
+    page.locator("th[aria-sort=descending]", has_text="First").wait_for()
+    settled(page)
+    table = page.get_by_role("table", name="Groups")
+    texts = table.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(c => c.textContent))")
+    new = [text[3] == "new" for text in texts]
+    assert new == sorted(new, reverse=True)
+    assert ["4245", "0", "1", "new"] in [text[:4] for text in texts]
+
+
+def test_a_phone_shows_what_decides(opened: Callable[..., Any]) -> None:
+    page = opened("/groups", viewport={"width": 390, "height": 844})
+    page.get_by_role("link", name="Password spray").click()
+    decisive = page.get_by_role("columnheader", name="Users")
+    decisive.wait_for()
+    box = decisive.bounding_box()
+    assert box["x"] + box["width"] <= 390
+
+
 def test_what_stopped_is_listed(opened: Callable[..., Any]) -> None:
     page = opened("/groups")
     page.get_by_label("Search with by:").fill(f"ip:{SPRAYER} by:user since:20h")
     page.keyboard.press("Enter")
-    assert rows(page, "Stopped")[0][1:] == ["1"]
+    assert rows(page, "No longer active")[0][1:] == ["1"]
 
 
 def test_a_search_that_cannot_be_read_is_pointed_at(opened: Callable[..., Any]) -> None:

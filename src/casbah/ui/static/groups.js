@@ -5,11 +5,11 @@ import { button, form, h, put, quiet, setTitle } from "./dom.js";
 import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
 import { searchLink } from "./link.js";
-import { table } from "./pages.js";
+import { duration, table } from "./pages.js";
 import { CASBAH, DAY, periodOf } from "./period.js";
 import { moved, withCondition } from "./place.js";
 import { filled, sparkline } from "./sparkline.js";
-import { activities, bare, counted, plural, spanStart, zoneAt, zoneName } from "./words.js";
+import { activities, bare, counted, many, plural, spanStart, zoneAt, zoneName } from "./words.js";
 
 const SPANS = 24;
 const LIMIT = 100;
@@ -19,7 +19,7 @@ const READY = [
   ["Password spray", "Addresses from which many users failed to sign in", "verb:sign-in-failed by:ip distinct:user since:30d"],
   ["Mass download", "Users who downloaded many files", "verb:download,export by:user distinct:fileId since:30d"],
   ["Users from many addresses", "Users with many addresses and countries", "by:user distinct:ip,country since:30d"],
-  ["New apps", "Apps by number of users, compared with the previous 30 days", "by:app distinct:user since:30d"],
+  ["New apps", "Apps without activities in the previous 30 days come first", "by:app distinct:user since:30d", "first"],
 ];
 
 /** Periods until now, as a search says them. */
@@ -29,7 +29,7 @@ const TIMED = /"[^"]*"|(?:^|\s)(?:since|until|date):\S*/gi;
 
 const withTime = (q, since) => [q.replace(TIMED, (part) => (part.startsWith('"') ? part : "")).trim(), since && `since:${since}`].filter(Boolean).join(" ");
 
-export const groupsAddress = (q) => `/groups?q=${encodeURIComponent(q)}`;
+export const groupsAddress = (q, order) => `/groups?${new URLSearchParams({ q, ...(order && { order }) })}`;
 
 export function showGroups(q, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", groupsAddress(q));
@@ -42,7 +42,8 @@ async function usual() {
   return `by:user -app:${CASBAH} since:${Date.now() - start > 31 * DAY ? bare(start).slice(0, "2026-01-31".length) : "30d"}`;
 }
 
-const here = () => new URLSearchParams(location.search).get("q") ?? "";
+const parameter = (name) => new URLSearchParams(location.search).get(name);
+const here = () => parameter("q") ?? "";
 
 export function groupsPage() {
   const search = h("input", { type: "search", class: "grow", "aria-label": "Search with by:", placeholder: READY[0][2] });
@@ -54,8 +55,8 @@ export function groupsPage() {
     h("h1", "Groups"),
     form(() => showGroups(search.value.trim()), { class: "row wrap" }, search, h("button.primary", "Show groups")),
     h(".row.together", { role: "group", "aria-label": "Time" }, times),
-    quiet("by: groups activities by one or two fields; distinct: counts the values of others in each group."),
-    h("ul.chips", { "aria-label": "Ready-made views" }, READY.map(([name, help, q]) => h("li", h("a.button", { href: groupsAddress(q), title: help }, name)))),
+    quiet(h("code", "by:"), " groups activities by one or two fields; ", h("code", "distinct:"), " counts the values of others in each group."),
+    h("ul.ready", { "aria-label": "Ready-made views" }, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(q, order) }, name), quiet(help)))),
     content,
   );
 
@@ -68,10 +69,10 @@ export function groupsPage() {
       if (!here()) return void showGroups(q, { replace: true });
       search.value = q;
       times.forEach((time, position) => (time.ariaPressed = withTime(q, TIMES[position][1]) === q));
-      const request = { q, zone: zoneName() };
-      const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
+      const [request, order] = [{ q, zone: zoneName() }, parameter("order") ?? "most"];
+      const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, order, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
       setTitle(meant.text);
-      put(content, shown(result, meant.filters));
+      put(content, shown(result, order, meant.filters));
     } catch (error) {
       if (api.isAborted(error)) return;
       put(content, failure(error, draw));
@@ -82,28 +83,33 @@ export function groupsPage() {
   return { node, draw, leave: () => latest.begin() };
 }
 
-function shown(result, filters) {
+function shown(result, order, filters) {
   const { by, distinct, groups, previous, stopped } = result;
   if (!result.total) return h("p", "No activities match. Remove a filter or widen the time range.");
-  const compared = previous ? `; ${counted(result.newCount)} new, ${counted(result.stoppedCount)} stopped since the period before` : "";
+  const before = previous && `Previous ${duration(previous.last - previous.first + 1)}`;
+  const compared = previous ? `. Compared with the ${before.toLowerCase()}: ${counted(result.newCount)} new, ${counted(result.stoppedCount)} no longer active` : "";
   const more = groups.length < result.count ? `, the first ${counted(groups.length)} shown` : "";
-  const titles = [...by.map(label), "Activities", previous && "Before", ...distinct.map((name) => ["Distinct: ", label(name)]), ...["First", "Last"].map((title) => `${title} (${zoneAt(Date.now())})`), "Over time"];
+  const column = (title, isOrdered, kind = ".number") => h(`th${kind}`, { scope: "col", "aria-sort": isOrdered ? "descending" : null }, title, isOrdered && " ↓");
+  const counts = [...distinct.map((name) => many(label(name))), "Activities"].map((title, position) => column(title, order === "most" && position === 0));
+  const times = ["First", "Last"].map((title) => column(`${title} (${zoneAt(Date.now())})`, order === title.toLowerCase(), ""));
+  const sorted = order === "first" && previous ? groups.toSorted((one, other) => !other.previous - !one.previous) : groups;
   return [
     h("p.total", plural(result.count, "group"), " of ", activities(result.total), more, compared),
-    table("Groups", titles.filter(Boolean), groups.map((group) => row(group, result, filters))),
-    stopped?.length > 0 && [h("h2", "Stopped"), table("Stopped", [...by.map(label), "Before"], stopped.map((group) => [...names(by, group.values), number(group.previous)]))],
+    table("Groups", [...by.map(label), ...counts, ...(previous ? [column(before)] : []), ...times, "Over time"], sorted.map((group) => row(group, result, filters))),
+    stopped?.length > 0 && [h("h2", "No longer active"), table("No longer active", [...by.map(label), column(before)], stopped.map((group) => [...names(by, group.values), number(group.previous)]))],
   ];
 }
 
+/** What decides is first: narrow screens show it without scrolling. */
 function row(group, { by, previous, layout }, filters) {
   const narrowed = by.reduce((all, name, position) => withCondition(all, name, "eq", [group.values[position]]), filters);
   const [first, ...others] = names(by, group.values);
   return [
     searchLink(narrowed, first),
     ...others,
+    ...group.distinct.map(number),
     number(group.total),
     ...(previous ? [group.previous ? number(group.previous) : h("td.number", "new")] : []),
-    ...group.distinct.map(number),
     ...[group.first, group.last].map((ms) => h("td.when", bare(ms))),
     overTime(group.spans, layout),
   ];

@@ -3,25 +3,18 @@
 import * as api from "./api.js";
 import { h } from "./dom.js";
 import { loading } from "./failure.js";
-import { valueLabel } from "./language.js";
+import { label, valueLabel } from "./language.js";
 import { countLink, momentLink } from "./link.js";
 import { DAY } from "./period.js";
 import { address, only } from "./place.js";
 import { filled, sparkline } from "./sparkline.js";
-import { activities, bare } from "./words.js";
+import { activities, bare, many } from "./words.js";
 
 const DAYS = 30;
 const SHOWN = 4;
 const HEIGHT = 36;
 
-const FACETS = {
-  "user.username": "Users",
-  "location.country": "Countries",
-  "location.organizations": "ISPs",
-  "ip.address": "IP addresses",
-  "userAgent.userAgent": "User agents",
-  service: "Apps",
-};
+const FACETS = ["user.username", "location.country", "location.organizations", "ip.address", "userAgent.userAgent", "service"];
 
 export function insights({ user, ip, at }, signal) {
   const sections = [user && about("This user", "user.username", user, at, signal), ip && about("This IP address", "ip.address", ip, at, signal)].filter(Boolean);
@@ -35,7 +28,7 @@ async function counts(filter, value, at, signal) {
   const mine = only(filter, value);
   const filters = { ...mine, date: { range: [{ start: first, end: last }] } };
   const administrative = { ...filters, ...only("activity.type", true) };
-  const others = Object.keys(FACETS).filter((name) => name !== filter);
+  const others = FACETS.filter((name) => name !== filter);
   const [days, { total, facets }, admin, { data: [oldest] }] = await Promise.all([
     api.histogram({ filters, width: DAY, first, last }, { signal }),
     api.facets({ filters, facets: others, limit: SHOWN }, { signal }),
@@ -57,7 +50,7 @@ function frequent({ filter, values }, filters) {
     const text = valueLabel(filter, value);
     return h("li", h("span.cut.grow", { title: text }, text), countLink({ ...filters, ...only(filter, value) }, total));
   });
-  return h(".frequent", h("h5", FACETS[filter]), h("ul", items));
+  return h(".frequent", h("h5", many(label(filter))), h("ul", items));
 }
 
 function perDay({ spans }, filters, first, last) {

@@ -21,7 +21,7 @@ export function page(title, load) {
 /** A table of rows of cells, or the text `empty` instead; a column without a title has actions. */
 export function table(caption, titles, rows, empty) {
   if (!rows.length && empty) return quiet(empty);
-  const head = titles.map((title) => h("th", { scope: "col" }, title || h("span.unseen", "Actions")));
+  const head = titles.map((title) => title.localName ? title : h("th", { scope: "col" }, title || h("span.unseen", "Actions")));
   const cells = (row) => row.map((cell) => (cell?.localName === "td" ? cell : h("td", {}, cell)));
   return h(
     ".scroll",
@@ -108,7 +108,7 @@ export const pushesPage = () =>
 
 const problem = (error) => (error ? h("span.wrong", {}, error) : "none");
 
-function duration(ms) {
+export function duration(ms) {
   const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]];
   const [unit, length] = units.find(([, length]) => ms >= 2 * length) ?? ["s", 1_000];
   return `${Math.floor(ms / length)} ${unit}`;

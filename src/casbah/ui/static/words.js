@@ -9,6 +9,8 @@ const number = new Intl.NumberFormat("en-US");
 
 export const counted = (value) => number.format(value);
 export const plural = (value, one, many = `${one}s`) => `${counted(value)} ${value === 1 ? one : many}`;
+/** The name of several of what a label names: users, countries, IP addresses. */
+export const many = (label) => (label.endsWith("s") && !label.endsWith("ss") ? label : `${label.replace(/y$/, "ie").replace(/ss$/, "sse")}s`);
 export const activities = (total) => plural(total, "activity", "activities");
 
 export const isLocal = () => localStorage.getItem("zone") === "local";
