@@ -456,6 +456,23 @@ def values_of(record: dict) -> Values:
     )
 
 
+def counted(record: dict) -> dict[str, set]:
+    """What is counted of the filters that have several names of one thing: not a list item in its site, nor an event's operation."""
+    values, raw = values_of(record), at(record, "rawDataJson")
+    in_site = [one for one in list_item(raw) if re.fullmatch(f"{_GUID}[|]{_GUID}", one)]
+    event = said([at(record, "eventTypeValue")])
+    named = at(record, "eventTypeValue") if event and lowered(event)[0].startswith("event_") else None
+    whole = [one for one in _action_types(record, values["service"]) if f":{named}:" in one]
+    return {
+        "fileId": {*values["fileId"]} - {*ids(in_site)},
+        "fileSelector": {*values["fileSelector"]} - {*lowered(in_site)},
+        "actionType": {*values["actionType"]} - {*lowered(whole)} | {*values["operation"]},
+    }
+
+
+_GUID = "-".join(f"[0-9a-fA-F]{{{count}}}" for count in (8, 4, 4, 4, 12))
+
+
 def _names(record: dict) -> list[str]:
     places = (("user", "userName"), ("failedUserData", "userName"), ("resolvedActor", "name"))
     return said(at(record, *place) for place in places)

@@ -4,6 +4,7 @@ The oracle (`oracle.py`) is written from the specification alone and shares no c
 """
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,10 +12,14 @@ import pytest
 import oracle
 import samples
 from casbah.activity.language import FILTERS, OPERATORS
+from casbah.activity.predicate import Everything
 from casbah.activity.query import parse
+from casbah.activity.tenant import TenantId
 from casbah.errors import RequestError
+from casbah.store.contract import FacetQuery, GroupQuery, ValuesOf
 from samples import NOW
 
+TENANT = TenantId("agreement")
 SOME, MANY = 4, 100
 PAIRS = [
     pytest.param(name, operator, id=f"{name}-{operator}") for name, row in FILTERS.items() for operator in row.operators
@@ -54,6 +59,15 @@ def test_a_negation_is_the_exact_complement(compared: Any, name: str, operator: 
     for value in telling(name, operator):
         totals = compared.total({name: {operator: value}}) + compared.total({name: {positive: value}})
         assert totals == len(compared.records)
+
+
+@pytest.mark.parametrize("name", ["fileId", "fileSelector", "actionType"])
+def test_one_name_of_each_thing_is_counted(compared: Any, name: str) -> None:
+    counts = Counter(value for record in compared.records for value in oracle.counted(record)[name])
+    tenant, field = compared.store.tenant(TENANT), FILTERS[name].field
+    assert dict(tenant.top_values(FacetQuery(field, Everything(), 100_000))) == counts
+    groups = tenant.groups(GroupQuery((ValuesOf(field),), (), Everything()))
+    assert {group.values[0]: group.total for group in groups} == counts
 
 
 def test_random_queries(compared: Any, request: pytest.FixtureRequest) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,22 @@ from scenarios.inprocess import Asker
 GROUPS, SEARCH, EXPLAIN = "/api/ext/v1/search/groups", "/api/ext/v1/search", "/api/ext/v1/search/explain"
 DAY = 86_400_000
 Record = dict[str, Any]
-RECORDS = made()
+CATEGORIES = {"FileDownloaded": "EVENT_CATEGORY_DOWNLOAD_FILE", "UserLoggedIn": "EVENT_CATEGORY_LOGIN"}
+SITE = "0000ca5b-0000-4000-a000-000000000001"
+
+
+def as_microsoft(item: Record, at: int) -> Record:
+    """The record with the names of its event, and with a file, as Microsoft 365 has them."""
+    category = CATEGORIES[operation(item)]
+    file = {"ListItemUniqueId": f"0000ca5b-0000-4000-b000-{at % 20:012}", "Site": SITE}
+    return item | {"eventTypeName": category, "eventTypeValue": "EVENT_O365_GENERIC", "rawDataJson": file}
+
+
+def operation(item: Record) -> str:
+    return str(item["mainInfo"]["rawOperationName"])
+
+
+RECORDS = [as_microsoft(item, at) for at, item in enumerate(made())]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +105,22 @@ def test_two_filters_make_a_group_of_each_pair(ask: Asker) -> None:
     answer = asked(ask, q="by:ip,user", limit=20)
     assert [(tuple(row["values"]), row["total"]) for row in answer["groups"]] == expected[:20]
     assert answer["count"] == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("field", "of"),
+    [
+        ("action", lambda item: operation(item).lower()),
+        ("category", lambda item: item["eventTypeName"].lower()),
+        ("fileid", lambda item: item["rawDataJson"]["ListItemUniqueId"]),
+    ],
+)
+def test_what_has_several_names_is_counted_once(ask: Asker, field: str, of: Callable[[Record], str]) -> None:
+    answer = asked(ask, q=f"by:{field}")
+    assert {row["values"][0]: row["total"] for row in answer["groups"]} == Counter(map(of, RECORDS))
+    users = {name: len({of(item) for item in RECORDS if user(item) == name}) for name in set(map(user, RECORDS))}
+    answer = asked(ask, q=f"by:user distinct:{field}", limit=100)
+    assert {row["values"][0]: row["distinct"][0] for row in answer["groups"]} == users
 
 
 @pytest.mark.parametrize(("order", "key"), [("total", "total"), ("first", "first"), ("last", "last")])

@@ -5,6 +5,7 @@ queries compare plainly; the record itself keeps the source's spelling. Rows are
 right after it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -55,12 +56,19 @@ COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An indexed field. `read` returns its normalized values, possibly empty; `always`: every record has one."""
+    """An indexed field. `read` returns its normalized values, possibly empty; `always`: every record has one; `repeats`: those
+    that only repeat another value of the same record in other words, which match, but are not counted.
+    """
 
     name: str
     kind: Kind
     read: Callable[[Reading], Sequence[Value]]
     always: bool = False
+    repeats: re.Pattern[str] | None = None
+
+    def counts(self, value: Value) -> bool:
+        """Whether counts and lists of the field's values have this one."""
+        return self.repeats is None or not self.repeats.fullmatch(str(value))
 
     def __hash__(self) -> int:
         """Names are unique; `FIELDS` ensures that."""
@@ -190,6 +198,10 @@ def _actions(r: Reading) -> Sequence[str]:
     return [folded(operation), *(folded(f"{app}:{event}:{operation}") for app in apps if app is not None)]
 
 
+_LONG_ACTION = re.compile(r"-?\d+:event_[^:]*:.+", re.DOTALL)
+"""An operation with its app and its event in front; the record has the operation alone, too."""
+
+
 def _country(r: Reading) -> str | None:
     return first_string(r.location.get("countryCode"), r.device.get("countryCode"))
 
@@ -206,6 +218,11 @@ def _list_items(r: Reading) -> Iterator[str]:
         yield item
         if site is not None:
             yield f"{site}|{item}"
+
+
+_GUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ITEM_OF_SITE = re.compile(rf"{_GUID}\|{_GUID}", re.IGNORECASE)
+"""A list item with its site in front; the record has the list item alone, too."""
 
 
 def _file_ids(r: Reading) -> Iterator[Any]:
@@ -347,7 +364,7 @@ FIELDS = _index(
     Field("impersonated",  Kind.BOOL,        lambda r: _flag(r.record.get("isImpersonated")), always=True),
     Field("admin",         Kind.BOOL,        lambda r: _flag(r.record.get("isAdminOperation")), always=True),
     Field("taken_action",  Kind.ENUMERATION, lambda r: _texts(elements(r.record, "takenActions"))),
-    Field("action_type",   Kind.TEXT,        _actions),
+    Field("action_type",   Kind.TEXT,        _actions, repeats=_LONG_ACTION),
     Field("operation",     Kind.TEXT,        lambda r: _text(r.main.get("rawOperationName"))),
     Field("device_type",   Kind.ENUMERATION, lambda r: _text(r.agent.get("deviceType"))),
     Field("device_tag",    Kind.ID,          lambda r: _ids(elements(r.device, "tags"))),
@@ -357,9 +374,9 @@ FIELDS = _index(
     Field("organization",  Kind.PATH,        lambda r: _text(r.location.get("organizationSearchable"))),
     Field("ip",            Kind.IP,          _addresses),
     Field("ip_key",        Kind.ADDRESS,     lambda r: [address.key(text) for text in _addresses(r)]),
-    Field("file_selector", Kind.TEXT,        lambda r: _texts(_file_selectors(r))),
+    Field("file_selector", Kind.TEXT,        lambda r: _texts(_file_selectors(r)), repeats=_ITEM_OF_SITE),
     Field("url",           Kind.URL,         _urls),
-    Field("file_id",       Kind.ID,          lambda r: _ids(_file_ids(r))),
+    Field("file_id",       Kind.ID,          lambda r: _ids(_file_ids(r)), repeats=_ITEM_OF_SITE),
     Field("ip_category",   Kind.INT,         lambda r: _ints(r.location.get("category"))),
     Field("ip_tag",        Kind.ID,          lambda r: _ids(elements(r.location, "ipTags"))),
     Field("word",          Kind.WORDS,       lambda r: [word for phrase in phrases(r) for word in phrase]),

@@ -63,8 +63,8 @@ class Filter:
     `short` are its names in a search (`activity/search`); the first is used when one is written.
 
     For the pages: `label` is its name, `choices` the names of its values. `button` is its position among the filters that
-    have a button; the others are in the menu. `facet` is its position among the facets that are shown by default, of
-    values that begin with `facet_prefix` only, since the others repeat these.
+    have a button; the others are in the menu. `facet` is its position among the facets that are shown by default.
+    Facets of the pages and groups are of values that begin with `facet_prefix` only, since the others repeat these.
     """
 
     name: str

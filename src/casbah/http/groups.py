@@ -197,7 +197,8 @@ def _counted(
             "(setting CASBAH_MAX_GROUPED)"
         )
     by, counted = (
-        tuple(ValuesOf(row.field, stored_prefix(row.field, "")) for row in rows) for rows in (request.by, distinct)
+        tuple(ValuesOf(row.field, stored_prefix(row.field, row.facet_prefix)) for row in rows)
+        for rows in (request.by, distinct)
     )
     return total, context.tenant.groups(GroupQuery(by, counted, predicate), deadline=request.deadline)
 

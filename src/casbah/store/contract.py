@@ -59,7 +59,9 @@ class FeedbackEntry:
 
 @dataclass(frozen=True, slots=True)
 class FacetQuery:
-    """Asks for the `limit` most frequent values of a field that start with `prefix`, among the matching activities."""
+    """Asks for the `limit` most frequent counted values (`Field.counts`) of a field that start with `prefix`, among the
+    matching activities.
+    """
 
     field: Field
     predicate: Predicate
@@ -86,10 +88,14 @@ class HistogramQuery:
 
 
 class ValuesOf(NamedTuple):
-    """The values of a field that start with `prefix`."""
+    """The counted values (`Field.counts`) of a field that start with `prefix`."""
 
     field: Field
     prefix: str = ""
+
+    def counts(self, value: Value) -> bool:
+        """Whether this is one of them."""
+        return str(value).startswith(self.prefix) and self.field.counts(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,10 +116,12 @@ class BoundQuery:
         return self.searcher.date_keys(self.query, limit=self.count())
 
     def column(self, field: Field, *, prefix: str, places: Mapping[int, int]) -> list[tuple[Value, ...]]:
-        """The values of a field that start with `prefix`, of every match, by its place; `places` are those of date keys."""
+        """The values of a field that count and start with `prefix`, per match by its place; `places` are those of date keys."""
         column: list[tuple[Value, ...]] = [()] * len(places)
         query = self.query
         for value, total in self.tally(field, prefix=prefix, limit=None):
+            if not field.counts(value):
+                continue
             self.deadline.check()
             alone = (value,)
             for key in self.searcher.date_keys_of(field.name, value, query, total=total):

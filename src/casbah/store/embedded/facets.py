@@ -41,8 +41,9 @@ def most_frequent(queries: Sequence[BoundQuery], field: Field, *, prefix: str, l
 
 
 def _candidates(query: BoundQuery, field: Field, prefix: str, reach: int) -> _Candidates:
-    counts = dict(query.tally(field, prefix=prefix, limit=reach))
-    return _Candidates(query, counts, min(counts.values()) if len(counts) >= reach else 0)
+    listed = query.tally(field, prefix=prefix, limit=reach)
+    rest = min(count for _, count in listed) if len(listed) >= reach else 0
+    return _Candidates(query, {value: count for value, count in listed if field.counts(value)}, rest)
 
 
 def _ranked(candidates: Sequence[_Candidates], field: Field, limit: int) -> list[FieldValue] | None:

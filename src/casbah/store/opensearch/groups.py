@@ -51,14 +51,14 @@ class _Pages:
     def combinations(
         self, fields: Sequence[ValuesOf], *, ends: bool = False
     ) -> Iterator[tuple[tuple[Value, ...], int, Mapping[str, float]]]:
-        """Every combination of values, with its count and, if wanted, its `ends`."""
+        """Every combination of counted values, with its count and, if wanted, its `ends`."""
         sources = [{str(at): {"terms": {"field": wanted.field.name}}} for at, wanted in enumerate(fields)]
         composite: dict[str, Any] = {"sources": sources, "size": MAX_HITS}
         while True:
             page = self._page({"composite": composite, **({"aggs": _ENDS} if ends else {})})
             for bucket in page["buckets"]:
                 values = tuple(bucket["key"][str(at)] for at in range(len(fields)))
-                if all(str(value).startswith(wanted.prefix) for value, wanted in zip(values, fields, strict=True)):
+                if all(wanted.counts(value) for value, wanted in zip(values, fields, strict=True)):
                     shown = {name: bucket[name]["value"] for name in _ENDS} if ends else {}
                     yield values, int(bucket["doc_count"]), shown
             if "after_key" not in page:

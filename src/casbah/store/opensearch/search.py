@@ -286,9 +286,9 @@ def _record(hit: Any) -> bytes:
 
 
 def _ranked(counts: Any, query: FacetQuery) -> list[FieldValue]:
-    """The most frequent first; ties in order of value."""
+    """The most frequent of those that count first; ties in order of value."""
     values = (FieldValue(value, count) for value, count in counts)
-    chosen = (item for item in values if str(item.value).startswith(query.prefix))
+    chosen = (item for item in values if str(item.value).startswith(query.prefix) and query.field.counts(item.value))
     return heapq.nsmallest(query.limit, chosen, key=lambda item: (-item.total, item.value))
 
 
