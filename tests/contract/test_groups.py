@@ -1,5 +1,6 @@
 """Groups, against grouping in plain Python."""
 
+from collections import Counter
 from itertools import product
 from typing import Any
 
@@ -11,8 +12,10 @@ from casbah.activity.record import Reading
 from casbah.activity.tenant import TenantId
 from casbah.store.contract import Group, GroupQuery, Store, ValuesOf
 from casbah.store.embedded import searcher
-from contract.test_facets import COUNTED, FILTERS, made
+from casbah.store.opensearch import search as opensearch_search
+from contract.test_facets import COUNTED, DAY, FILTERS, made
 from making import NOW, arrival, query, record
+from searches import searches
 
 TENANT = TenantId("default")
 PAIRS = [
@@ -120,5 +123,50 @@ def test_values_by_their_beginning(store: Store) -> None:
     ]
 
 
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize("names", [("user_name",), ("ip", "user_tag"), ("service", "country")])
+@pytest.mark.parametrize("width, most", [(DAY, 65_535), (7 * DAY + 1, 50)])
+def test_groups_are_counted_over_time(
+    store: Store,
+    filters: dict[str, Any],
+    names: tuple[str, ...],
+    width: int,
+    most: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opensearch_search, "_MAX_BUCKETS", most)
+    records = with_addresses(made())
+    store.tenant(TENANT).insert(map(arrival, records))
+    by = tuple(FIELDS[name] for name in names)
+    first, last = NOW - 61 * DAY - 12_345, NOW - 5
+    groups = store.tenant(TENANT).groups(asked(filters, by))
+    chosen = sorted(groups, key=lambda group: -group.total)[:20]
+    counted = groups.histograms(chosen, first=first, last=last, width=width)
+    predicate = query(filters).predicate
+    for group, counts in zip(chosen, counted, strict=True):
+        dates = [
+            item["timestamp"]
+            for item in records
+            if matches(predicate, item) and group.values in product(*(values(field, Reading(item)) for field in by))
+        ]
+        within = (date for date in dates if first <= date <= last)
+        assert counts == Counter(first + (date - first) // width * width for date in within)
+        assert list(counts) == sorted(counts)
+
+
+def test_many_groups_are_counted_over_time_with_the_searches_of_one(store: Store) -> None:
+    store.tenant(TENANT).insert(map(arrival, made()))
+    groups = store.tenant(TENANT).groups(asked({}, (FIELDS["user_name"],)))
+    taken = []
+    for chosen in (list(groups)[:1], list(groups)):
+        with searches() as names:
+            assert len(groups.histograms(chosen, first=NOW - 99 * DAY, last=NOW, width=DAY)) == len(chosen)
+        taken.append(names)
+    assert len(groups) > 20
+    assert taken[0] == taken[1]
+
+
 def test_a_tenant_without_activities_has_no_groups(store: Store) -> None:
-    assert list(store.tenant(TenantId("empty")).groups(asked({}, (FIELDS["ip"],)))) == []
+    groups = store.tenant(TenantId("empty")).groups(asked({}, (FIELDS["ip"],)))
+    assert list(groups) == []
+    assert list(groups.histograms([], first=0, last=NOW, width=DAY)) == []

@@ -13,6 +13,7 @@ from casbah import compose, settings
 from casbah.activity.tenant import TenantId
 from making import NOW, arrival
 from scenarios.inprocess import Asker
+from searches import searches
 
 GROUPS, SEARCH, EXPLAIN = "/api/ext/v1/search/groups", "/api/ext/v1/search", "/api/ext/v1/search/explain"
 DAY = 86_400_000
@@ -176,6 +177,18 @@ def test_groups_are_counted_in_spans_of_time(ask: Asker) -> None:
             if first <= item["timestamp"] <= last and address(item) == row["values"][0]
         )
         assert row["spans"] == [{"start": start, "total": counts[start]} for start in sorted(counts)]
+
+
+def test_spans_take_no_search_more_however_many_groups_are_shown(ask: Asker) -> None:
+    body: dict[str, Any] = {"q": f"by:ip,user date:>={written(NOW - 30 * DAY)}", "previous": True}
+    asked(ask, **body)  # From here on, counts are cached.
+    taken = []
+    for more in ({"limit": 1}, {"limit": 1, "spans": 24}, {"limit": 100, "spans": 24}):
+        with searches() as names:
+            answer = asked(ask, **body, **more)
+        taken.append(names)
+    assert len(answer["groups"]) > 20
+    assert taken[0] == taken[1] == taken[2]
 
 
 def test_spans_without_a_period_cover_what_is_there(ask: Asker) -> None:

@@ -119,6 +119,7 @@ def calls(tenant: Tenant) -> Iterator[list[str]]:
         "fetch",
         "top_values",
         "histogram",
+        "groups",
         "changes",
         "high_water_mark",
         "feedback",

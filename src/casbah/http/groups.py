@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
-from casbah.activity.fields import FIELDS, Value
+from casbah.activity.fields import Value
 from casbah.activity.language import FILTERS, Filter
 from casbah.activity.period import Period, period_of
 from casbah.activity.predicate import Predicate
@@ -23,7 +22,7 @@ from casbah.http.histogram import Span
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, choice, either, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, grouped_filters_in
-from casbah.store.contract import Group, GroupQuery, HistogramQuery, ValuesOf
+from casbah.store.contract import Group, GroupQuery, Groups, ValuesOf
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1_000
 MAX_SPANS = 100
@@ -177,7 +176,7 @@ def _group(request: GroupRequest, context: RequestContext) -> ActivityGroups:
         total=total,
     )
     if request.spans and first:
-        answer = _with_spans(answer, request, first, context)
+        answer = _with_spans(answer, request, groups, first)
     if not request.compares:
         return answer
     if request.period is None:
@@ -187,7 +186,7 @@ def _group(request: GroupRequest, context: RequestContext) -> ActivityGroups:
 
 def _counted(
     request: GroupRequest, predicate: Predicate, distinct: Sequence[Filter], context: RequestContext
-) -> tuple[int, Sequence[Group]]:
+) -> tuple[int, Groups]:
     """The number of matches, and their groups. Raises LimitExceededError if they are too many."""
     total = context.tenant.count(predicate, deadline=request.deadline)
     most = context.services.settings.max_grouped
@@ -212,30 +211,26 @@ def _shown(request: GroupRequest, values: Sequence[Value]) -> list[Any]:
 
 
 def _with_spans(
-    answer: ActivityGroups, request: GroupRequest, groups: Sequence[Group], context: RequestContext
+    answer: ActivityGroups, request: GroupRequest, groups: Groups, first: Sequence[Group]
 ) -> ActivityGroups:
-    """The answer, with each group counted in equal spans of the period, or of the time from its first to its last activity."""
-    period = request.period or Period(min(group.first for group in groups), max(group.last for group in groups))
+    """The answer, which shows the `first` of all groups, with each counted in equal spans of the period, or of the time from
+    their first to their last activity.
+    """
+    period = request.period or Period(min(group.first for group in first), max(group.last for group in first))
     width = -(-(period.last - period.first + 1) // request.spans)
+    histograms = groups.histograms(first, first=period.first, last=period.last, width=width)
     counted = [
-        msgspec.structs.replace(item, spans=_spans(request, group, period, width, context))
-        for item, group in zip(answer.groups, groups, strict=True)
+        msgspec.structs.replace(item, spans=[Span(start, total) for start, total in counts.items()])
+        for item, counts in zip(answer.groups, histograms, strict=True)
     ]
     return msgspec.structs.replace(answer, groups=counted, layout=SpanLayout(period.first, period.last, width))
-
-
-def _spans(request: GroupRequest, group: Group, period: Period, width: int, context: RequestContext) -> list[Span]:
-    own = (p.Terms(row.field, (value,)) for row, value in zip(request.by, group.values, strict=True))
-    query = HistogramQuery(FIELDS["date"], p.both(request.predicate, *own), period.first, period.last, width)
-    counts = context.tenant.histogram(query, deadline=request.deadline)
-    return [Span(start, total) for start, total in counts.items()]
 
 
 def _compared(
     answer: ActivityGroups,
     request: GroupRequest,
     previous: Period,
-    groups: Sequence[Group],
+    groups: Groups,
     first: Sequence[Group],
     context: RequestContext,
 ) -> ActivityGroups:
@@ -258,7 +253,7 @@ def _compared(
     )
 
 
-def _first(request: GroupRequest, groups: Sequence[Group]) -> list[Group]:
+def _first(request: GroupRequest, groups: Groups) -> list[Group]:
     """The groups that are shown, in order; equals in order of their values."""
     return sorted(groups, key=_ORDERS[request.order])[: request.limit]
 

@@ -1,6 +1,6 @@
 """The store interface. `tests/contract` runs against every engine."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -121,6 +121,19 @@ class Group(NamedTuple):
     last: int
 
 
+class Groups(Collection[Group], Protocol):
+    """Every group, in order of its values; all counts are exact, of one moment."""
+
+    def histograms(
+        self, groups: Sequence[Group], /, *, first: int, last: int, width: int
+    ) -> Sequence[Mapping[int, int]]:
+        """Per group, the exact counts of the non-empty buckets of its dates, laid out as in HistogramQuery.
+
+        Takes at most a few searches, however many groups there are.
+        """
+        ...
+
+
 class Change(NamedTuple):
     """A stored activity: its sequence number and its record."""
 
@@ -191,8 +204,8 @@ class Searchable(Protocol):
         """Exact counts of the non-empty buckets, in order, by their first ms."""
         ...
 
-    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> Sequence[Group]:
-        """Every group, in order of its values; all counts are exact, of one moment.
+    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> Groups:
+        """The groups of the matching activities.
 
         An activity with several values of a field belongs to several groups, and one without any to none. Takes memory for
         every match, so bound their number first.

@@ -2,10 +2,15 @@
 
 The index says which activities have a value, not which values an activity has. So per partition, the matches get places in
 order of date, and the postings of every value among them are written into one column per field; then the columns are read
-side by side. This takes time for every value and memory for every match of one partition.
+side by side. This takes time for every value and memory for every match. What is kept of a match is its date, in each of its
+groups, so that groups are counted over time without another search.
 """
 
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 
 from casbah.activity.fields import Value
@@ -13,44 +18,45 @@ from casbah.store.contract import Group, GroupQuery
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bound_query import BoundQuery
 
-
-class _Counts:
-    """What is known of one group so far."""
-
-    __slots__ = ("distinct", "first", "last", "total")
-
-    def __init__(self, first: int, distinct: int) -> None:
-        self.total = 0
-        self.first = self.last = first
-        self.distinct: tuple[set[Value], ...] = tuple(set() for _ in range(distinct))
+_Values = tuple[Value, ...]
 
 
-def grouped(queries: Sequence[BoundQuery], query: GroupQuery) -> list[Group]:
+class DatedGroups(list[Group]):
+    """See `Groups`. `dates` are those of each group's activities, in order."""
+
+    def __init__(
+        self, dates: Mapping[_Values, Sequence[int]], distinct: Mapping[_Values, Sequence[set[Value]]]
+    ) -> None:
+        super().__init__(
+            Group(values, len(own), tuple(map(len, distinct.get(values, ()))), own[0], own[-1])
+            for values, own in sorted(dates.items(), key=lambda item: item[0])
+        )
+        self._dates = dates
+
+    def histograms(self, groups: Sequence[Group], /, *, first: int, last: int, width: int) -> list[dict[int, int]]:
+        return [_histogram(self._dates[group.values], first, last, width) for group in groups]
+
+
+def grouped(queries: Sequence[BoundQuery], query: GroupQuery) -> DatedGroups:
     """Every group, in order of its values. `queries` are in order of time."""
-    groups: dict[tuple[Value, ...], _Counts] = {}
+    dates: defaultdict[_Values, array[int]] = defaultdict(partial(array, "q"))
+    distinct: defaultdict[_Values, tuple[set[Value], ...]] = defaultdict(lambda: tuple(set() for _ in query.distinct))
     for bound in queries:
-        _add(bound, query, groups)
-    return [
-        Group(values, counts.total, tuple(map(len, counts.distinct)), counts.first, counts.last)
-        for values, counts in sorted(groups.items(), key=lambda item: item[0])
-    ]
+        keys = bound.date_keys()
+        places = {key: place for place, key in enumerate(keys)}
+        by, counted = (
+            [bound.column(field, prefix=prefix, places=places) for field, prefix in fields]
+            for fields in (query.by, query.distinct)
+        )
+        for place, date in enumerate(s.dates_of(keys, bound.searcher.number)):
+            for values in product(*(column[place] for column in by)):
+                dates[values].append(date)
+                for known, column in zip(distinct[values] if counted else (), counted, strict=True):
+                    known.update(column[place])
+    return DatedGroups(dates, distinct)
 
 
-def _add(bound: BoundQuery, query: GroupQuery, groups: dict[tuple[Value, ...], _Counts]) -> None:
-    """Count the matches of one partition."""
-    keys = bound.date_keys()
-    places = {key: place for place, key in enumerate(keys)}
-    by, distinct = (
-        [bound.column(field, prefix=prefix, places=places) for field, prefix in fields]
-        for fields in (query.by, query.distinct)
-    )
-    for place, key in enumerate(keys):
-        moment, _ = s.of_date_key(key, bound.searcher.number)
-        for values in product(*(column[place] for column in by)):
-            counts = groups.get(values)
-            if counts is None:
-                counts = groups[values] = _Counts(moment, len(distinct))
-            counts.total += 1
-            counts.last = moment
-            for known, column in zip(counts.distinct, distinct, strict=True):
-                known.update(column[place])
+def _histogram(dates: Sequence[int], first: int, last: int, width: int) -> dict[int, int]:
+    """The counts of the non-empty buckets, in order, by their first ms; `dates` are in order."""
+    within = dates[bisect_left(dates, first) : bisect_right(dates, last)]
+    return dict(Counter(date - (date - first) % width for date in within))

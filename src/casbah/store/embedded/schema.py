@@ -11,7 +11,7 @@ window is a few terms instead of a column scan.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import tantivy
 
@@ -90,6 +90,12 @@ def date_key(timestamp: int, seq: int) -> int:
 def of_date_key(key: int, partition: int) -> tuple[int, int]:
     """The timestamp and the sequence number in a date key."""
     return (partition << PERIOD_BITS) | (key >> SEQ_BITS), key & MAX_SEQ
+
+
+def dates_of(keys: Iterable[int], partition: int) -> list[int]:
+    """The timestamps in date keys."""
+    begin = partition << PERIOD_BITS
+    return [begin | (key >> SEQ_BITS) for key in keys]
 
 
 def of_created_key(key: int) -> int:

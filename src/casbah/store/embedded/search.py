@@ -19,7 +19,6 @@ from casbah.store.contract import (
     Changes,
     FacetQuery,
     FieldValue,
-    Group,
     GroupQuery,
     HistogramQuery,
     Page,
@@ -27,7 +26,7 @@ from casbah.store.contract import (
 )
 from casbah.store.embedded.bound_query import BoundQuery
 from casbah.store.embedded.facets import most_frequent
-from casbah.store.embedded.groups import grouped
+from casbah.store.embedded.groups import DatedGroups, grouped
 from casbah.store.embedded.searcher import Hit, PartitionSearcher, records_of
 
 NEAR = 2_000
@@ -92,7 +91,7 @@ class Search:
             counts.update(bound.moments(query.field, first=first, last=last, width=width))
         return dict(sorted(counts.items()))
 
-    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> list[Group]:
+    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> DatedGroups:
         """Every group of matching activities with the same values."""
         return grouped(self._queries(query.predicate, deadline, descending=False), query)
 

@@ -5,7 +5,7 @@ although activities are stored meanwhile.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from casbah.activity.deadline import Deadline
@@ -37,6 +37,17 @@ def grouped(
 def _distinct(pages: "_Pages", by: Sequence[ValuesOf], further: ValuesOf) -> Counter[tuple[Value, ...]]:
     """How many values of one more field the activities of each group have."""
     return Counter(values[:-1] for values, _, _ in pages.combinations((*by, further)))
+
+
+class ClusterGroups(list[Group]):
+    """See `Groups`. `histograms` asks the cluster again."""
+
+    def __init__(self, groups: Iterable[Group], histograms: Callable[..., list[dict[int, int]]]) -> None:
+        super().__init__(groups)
+        self._histograms = histograms
+
+    def histograms(self, groups: Sequence[Group], /, *, first: int, last: int, width: int) -> list[dict[int, int]]:
+        return self._histograms(groups, first=first, last=last, width=width)
 
 
 class _Pages:

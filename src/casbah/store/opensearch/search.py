@@ -2,11 +2,12 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.fields import Field, Kind, Value
+from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.tenant import TenantId
@@ -23,7 +24,7 @@ from casbah.store.contract import (
 )
 from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.document import key
-from casbah.store.opensearch.groups import grouped
+from casbah.store.opensearch.groups import ClusterGroups, grouped
 from casbah.store.opensearch.render import Query as Rendered
 from casbah.store.opensearch.render import render
 
@@ -31,6 +32,9 @@ _CHUNK = 1_000
 _SPANS = 128
 _FIRST_LOOK = 1_000
 _SEQ = "seq"
+_DATE = FIELDS["date"]
+_MAX_BUCKETS = 65_535
+"""The cluster's own limit for one answer (`search.max_buckets`), unless it was changed there."""
 
 
 class Hit(NamedTuple):
@@ -94,21 +98,13 @@ class Search:
     def histogram(self, query: HistogramQuery, /, *, deadline: Deadline = NEVER) -> dict[int, int]:
         """Counts of the non-empty buckets, in order, by their first ms."""
         within = p.both(query.predicate, p.Range(query.field, query.first, query.last))
-        aggregation = {
-            "histogram": {
-                "field": query.field.name,
-                "interval": query.width,
-                "offset": query.first % query.width,
-                "min_doc_count": 1,
-            }
-        }
-        buckets = self._aggregated(within, aggregation, deadline)["buckets"]
-        return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
+        return _counts(self._aggregated(within, _histogram(query.field, query.first, query.width), deadline))
 
-    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> list[Group]:
+    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> ClusterGroups:
         """Every group of matching activities with the same values."""
         matching = {"bool": {"filter": [self._rendered(query.predicate, deadline)]}}
-        return grouped(self._cluster, self._tenant_id, query, matching, deadline)
+        groups = grouped(self._cluster, self._tenant_id, query, matching, deadline)
+        return ClusterGroups(groups, partial(self._histograms, query, deadline))
 
     def changes_up_to(self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline) -> Changes:
         """The first matching activities with sequence numbers above `after` and up to `last`, in sequence order."""
@@ -234,6 +230,20 @@ class Search:
                 return
             after = {"after": page["after_key"]}
 
+    def _histograms(
+        self, query: GroupQuery, deadline: Deadline, groups: Sequence[Group], *, first: int, last: int, width: int
+    ) -> list[dict[int, int]]:
+        """See `Groups`. As many groups per request as the cluster answers."""
+        within = p.both(query.predicate, p.Range(_DATE, first, last))
+        counts: list[dict[int, int]] = []
+        size = max(1, _MAX_BUCKETS // ((last - first) // width + 2))
+        for start in range(0, len(groups), size):
+            own = [self._rendered(_of_group(query, group), deadline) for group in groups[start : start + size]]
+            aggregation = {"filters": {"filters": own}, "aggs": {"counts": _histogram(_DATE, first, width)}}
+            buckets = self._aggregated(within, aggregation, deadline)["buckets"]
+            counts += [_counts(bucket["counts"]) for bucket in buckets] or [{} for _ in own]
+        return counts
+
     def _numbered(self, predicate: Predicate, after: int, last: int) -> Rendered:
         bounds = {"gt": after, "lte": last}
         return {"bool": {"filter": [self._rendered(predicate, NEVER), {"range": {_SEQ: bounds}}]}}
@@ -290,6 +300,22 @@ def _ranked(counts: Any, query: FacetQuery) -> list[FieldValue]:
     values = (FieldValue(value, count) for value, count in counts)
     chosen = (item for item in values if str(item.value).startswith(query.prefix) and query.field.counts(item.value))
     return heapq.nsmallest(query.limit, chosen, key=lambda item: (-item.total, item.value))
+
+
+def _histogram(field: Field, first: int, width: int) -> Mapping[str, Any]:
+    """The aggregation for buckets of `width` ms from `first` on."""
+    offset = first % width
+    return {"histogram": {"field": field.name, "interval": width, "offset": offset, "min_doc_count": 1}}
+
+
+def _counts(histogram: Mapping[str, Any]) -> dict[int, int]:
+    """The counts of the non-empty buckets, in order, by their first ms."""
+    return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in histogram["buckets"]}
+
+
+def _of_group(query: GroupQuery, group: Group) -> Predicate:
+    """What all activities of a group have."""
+    return p.both(*(p.Terms(by.field, (value,)) for by, value in zip(query.by, group.values, strict=True)))
 
 
 def _spans(first: int, last: int, *, descending: bool) -> list[tuple[int, int]]:
