@@ -6,7 +6,7 @@ from casbah.activity.tenant import TenantId
 from casbah.store.embedded.replica import EmbeddedReplica
 from casbah.store.embedded.store import EmbeddedStore
 
-REPLICATED = ("find", "scan", "count", "top_values", "histogram", "groups", "fetch", "insert", "insert_soon")
+REPLICATED = ("find", "scan", "count", "top_values", "histogram", "groups", "latest", "fetch", "insert", "insert_soon")
 """What a replica's tenant does itself."""
 
 

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from casbah import compose, settings
 from casbah.activity.fields import EntityKey, entity_key, entity_term
 from casbah.http.routes import ROUTES
+from casbah.store.opensearch.store import OpenSearchStore
 from cluster import opening
 from scenarios.inprocess import Asker
+from searches import searches
 
 ENTITIES, TAGS, LOCATIONS = "/api/v1/entities/", "/api/v1/user_tags/", "/api/v1/activities_locations/by_user/"
 DAY = 86_400_000
@@ -168,6 +170,18 @@ def test_a_list_holds_each_entity_once(ask: Asker, filters: dict[str, Any], expe
 
 def test_the_filters_tell_entities_apart() -> None:
     assert len({frozenset(expected) for _, expected in FILTERS.values()}) > 12
+
+
+def test_a_page_takes_at_most_one_search_more_per_entity(house: compose.Application, ask: Asker) -> None:
+    """On a cluster none: all of them are one search."""
+    post(ask, ENTITIES, limit=1)  # From here on, counts are cached.
+    taken = []
+    for limit in (1, 20):
+        with searches() as names:
+            assert len(post(ask, ENTITIES, limit=limit)["data"]) == limit
+        taken.append(Counter(names))
+    more = {} if isinstance(house.services.store, OpenSearchStore) else {"search": 19}
+    assert taken[1] - taken[0] == more
 
 
 def test_an_entity_is_what_its_latest_activity_says(ask: Asker) -> None:

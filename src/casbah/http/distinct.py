@@ -1,17 +1,19 @@
 """The distinct values of a field among activities, as lists of other things than activities need them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
-from casbah.activity.fields import FIELDS, Field, Value
+from casbah.activity.fields import Field, Value
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query
 from casbah.activity.record import Reading
 from casbah.base import jsontext
 from casbah.http.context import RequestContext
-from casbah.store.contract import FacetQuery, FieldValue
+from casbah.store.contract import FacetQuery, FieldValue, LatestQuery
+
+_AT_ONCE = 500
+"""Values whose newest records are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,15 @@ def distinct(
     return Distinct(sorted(counts[:limit]), more=len(counts) > limit)
 
 
-def latest(predicate: Predicate, context: RequestContext, deadline: Deadline) -> Reading | None:
-    """The newest visible activity that matches."""
+def latest(
+    field: Field, values: Sequence[Value], predicate: Predicate, context: RequestContext, deadline: Deadline
+) -> Iterator[tuple[Value, Reading]]:
+    """The newest visible activity that matches and has the value, of those values that have any."""
     visible = context.emulation.narrowed(predicate)
-    page = context.tenant.find(Query(visible, FIELDS["date"], descending=True, skip=0, limit=1), deadline=deadline)
-    return Reading(jsontext.parse_object(page.records[0])) if page.records else None
+    for start in range(0, len(values), _AT_ONCE):
+        query = LatestQuery(field, values[start : start + _AT_ONCE], visible)
+        for value, record in context.tenant.latest(query, deadline=deadline).items():
+            yield value, Reading(jsontext.parse_object(record))
 
 
 def having(field: Field, value: Value) -> Predicate:

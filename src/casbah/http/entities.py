@@ -109,9 +109,9 @@ def _page(query: EntityQuery, context: RequestContext, deadline: Deadline) -> En
     accounts, more = _accounts(query.conditions, context, deadline)
     ordered = sorted(accounts, reverse=query.descending)
     chosen = ordered[query.skip : query.skip + query.limit]
-    entities = [_latest_of(term, context, deadline) for term in chosen]
+    readings = dict(latest(_ACCOUNT, chosen, p.Everything(), context, deadline))
     return EntityPage(
-        data=[entity for entity in entities if entity is not None],
+        data=[_entity(entity_key(term), readings[term]) for term in chosen if term in readings],
         has_next=query.skip + len(chosen) < len(ordered) and bool(chosen),
         maximum=query.limit,
         total=len(ordered),
@@ -157,21 +157,15 @@ def _is_of(key: EntityKey, predicate: Predicate) -> bool:
     return matches(predicate, {"resolvedActor": alone})
 
 
-def _latest_of(term: str, context: RequestContext, deadline: Deadline) -> ListedEntity | None:
-    """An account as of its latest activity. None if that was deleted meanwhile."""
-    reading = latest(having(_ACCOUNT, term), context, deadline)
-    return None if reading is None else _entity(entity_key(term), reading)
-
-
 def _entity_of(term: str, context: RequestContext, deadline: Deadline) -> ListedEntity | None:
     """The account with this key, or if the key names its id alone, the last one to act of those with that id."""
-    own = _latest_of(term, context, deadline)
+    for _, reading in latest(_ACCOUNT, [term], p.Everything(), context, deadline):
+        return _entity(entity_key(term), reading)
     performed = having(_ENTITY, term)
-    reading = latest(performed, context, deadline) if own is None else None
-    if reading is None:
-        return own
-    keys = [entity_key(str(account)) for account in values(_ACCOUNT, reading)]
-    return next((_entity(key, reading) for key in keys if _is_of(key, performed)), None)
+    for _, reading in latest(_ENTITY, [term], p.Everything(), context, deadline):
+        keys = [entity_key(str(account)) for account in values(_ACCOUNT, reading)]
+        return next((_entity(key, reading) for key in keys if _is_of(key, performed)), None)
+    return None
 
 
 def _entity(key: EntityKey, reading: Reading) -> ListedEntity:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
 from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Predicate
@@ -64,14 +63,8 @@ def _performed(body: Mapping[str, Any]) -> Predicate:
 
 def _locations(performed: Predicate, context: RequestContext, deadline: Deadline) -> ActivityLocations:
     countries = distinct(_COUNTRY, performed, context, deadline)
-    rows = [
-        (str(country).upper(), total, _last(country, performed, context, deadline))
-        for country, total in countries.counts
-    ]
+    newest = latest(_COUNTRY, countries.values, performed, context, deadline)
+    last = {country: integer(reading.record.get("timestamp")) or 0 for country, reading in newest}
+    rows = [(str(country).upper(), total, last.get(country, 0)) for country, total in countries.counts]
     ordered = sorted(rows, key=lambda row: (-row[1], row[0]))
     return ActivityLocations(ordered, has_next=False, total=len(ordered), more_than_total=countries.more)
-
-
-def _last(country: str | int, performed: Predicate, context: RequestContext, deadline: Deadline) -> int:
-    reading = latest(p.both(performed, having(_COUNTRY, country)), context, deadline)
-    return (integer(reading.record.get("timestamp")) or 0) if reading else 0

@@ -87,6 +87,15 @@ class HistogramQuery:
     width: int
 
 
+@dataclass(frozen=True, slots=True)
+class LatestQuery:
+    """Asks for the newest matching activity with each of `values` of a field."""
+
+    field: Field
+    values: Sequence[Value]
+    predicate: Predicate
+
+
 class ValuesOf(NamedTuple):
     """The counted values (`Field.counts`) of a field that start with `prefix`."""
 
@@ -210,6 +219,10 @@ class Searchable(Protocol):
         An activity with several values of a field belongs to several groups, and one without any to none. Takes memory for
         every match, so bound their number first.
         """
+        ...
+
+    def latest(self, query: LatestQuery, /, *, deadline: Deadline = NEVER) -> Mapping[Value, bytes]:
+        """By value, the record of the newest match that has it; of several at the same ms, of the one stored last."""
         ...
 
     def fetch(self, activity_id: str, /) -> bytes | None:

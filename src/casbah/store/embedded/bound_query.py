@@ -15,7 +15,7 @@ from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.count_shortcut import shortcut_count
+from casbah.store.embedded.count_shortcut import estimated_count, shortcut_count
 from casbah.store.embedded.render import render
 from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, every, rewritten, simplify
 from casbah.store.embedded.searcher import Hit, PartitionSearcher
@@ -72,6 +72,15 @@ class BoundQuery:
                 return hits
         query = render(predicate, self.searcher)
         return self.searcher.search(query, sort.name, descending=descending, limit=available, offset=offset)
+
+    def newest(self, field: Field, value: Value) -> Hit | None:
+        """The newest match that has a value. Does not count the matches, as `top` does."""
+        self.deadline.check()
+        own = p.Terms(field, (value,))
+        if self._resolved == NOTHING or not estimated_count(self.searcher, own):
+            return None
+        query = render(every((self._resolved, own)), self.searcher)
+        return next(iter(self.searcher.search(query, "date", descending=True, limit=1)), None)
 
     def numbered(self, *, after: int, last: int, limit: int) -> list[Hit]:
         """The first activities in sequence order, with numbers above `after` and up to `last`."""

@@ -12,6 +12,7 @@ from itertools import islice
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.fields import Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.store.contract import (
@@ -21,6 +22,7 @@ from casbah.store.contract import (
     FieldValue,
     GroupQuery,
     HistogramQuery,
+    LatestQuery,
     Page,
     ScanPage,
 )
@@ -94,6 +96,17 @@ class Search:
     def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> DatedGroups:
         """Every group of matching activities with the same values."""
         return grouped(self._queries(query.predicate, deadline, descending=False), query)
+
+    def latest(self, query: LatestQuery, /, *, deadline: Deadline = NEVER) -> dict[Value, bytes]:
+        """The newest matching activity with each value of a field."""
+        hits: dict[Value, Hit] = {}
+        for bound in self._queries(query.predicate, deadline):
+            for value in [value for value in query.values if value not in hits]:
+                hit = bound.newest(query.field, value)
+                if hit is not None:
+                    hits[value] = hit
+        with _GATHERING:
+            return dict(zip(hits, records_of(list(hits.values())), strict=True))
 
     def changes_up_to(
         self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline = NEVER

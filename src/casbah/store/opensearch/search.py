@@ -19,6 +19,7 @@ from casbah.store.contract import (
     Group,
     GroupQuery,
     HistogramQuery,
+    LatestQuery,
     Page,
     ScanPage,
 )
@@ -105,6 +106,20 @@ class Search:
         matching = {"bool": {"filter": [self._rendered(query.predicate, deadline)]}}
         groups = grouped(self._cluster, self._tenant_id, query, matching, deadline)
         return ClusterGroups(groups, partial(self._histograms, query, deadline))
+
+    def latest(self, query: LatestQuery, /, *, deadline: Deadline = NEVER) -> dict[Value, bytes]:
+        """The newest matching activity with each value of a field."""
+        if not query.values:
+            return {}  # The cluster refuses to list no values.
+        newest = {"sort": [{_DATE.name: "desc"}, {_SEQ: "desc"}], "size": 1}
+        name, wanted = query.field.name, list(query.values)
+        aggregation = {
+            "terms": {"field": name, "include": wanted, "size": len(wanted)},
+            "aggs": {"newest": {"top_hits": newest}},
+        }
+        having = p.both(query.predicate, p.Terms(query.field, tuple(wanted)))
+        buckets = self._aggregated(having, aggregation, deadline)["buckets"]
+        return {bucket["key"]: _record(bucket["newest"]["hits"]["hits"][0]) for bucket in buckets}
 
     def changes_up_to(self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline) -> Changes:
         """The first matching activities with sequence numbers above `after` and up to `last`, in sequence order."""
