@@ -136,7 +136,7 @@ class Groups(Collection[Group], Protocol):
     def histograms(
         self, groups: Sequence[Group], /, *, first: int, last: int, width: int
     ) -> Sequence[Mapping[int, int]]:
-        """Per group, the exact counts of the non-empty buckets of its dates, laid out as in HistogramQuery.
+        """Per group, the exact counts of the non-empty buckets of its dates; buckets are those of a HistogramQuery.
 
         Takes at most a few searches, however many groups there are.
         """
