@@ -102,7 +102,7 @@ def test_places_names_and_sentences(opened: Callable[..., Any]) -> None:
     assert at == {"Berlin, Germany: 12 activities": (53.7, 25.0), "Lima, Peru: 1 activity": (28.6, 68.0)}
     assert page.get_by_role("link", name="ann.other").get_attribute("href") == "/users/ann.other"
     sentences = page.locator(".sentences li").all_inner_texts()
-    assert f"{ANN} failed to download {FILE} in Planner from {ADDRESS} (Lima, Peru) · Download · failed" in sentences[0]
+    assert f"{ANN} failed to download {FILE} in Planner from {ADDRESS} (Lima, Peru) · failed" in sentences[0]
     assert len(sentences) == 13
     page.locator(".sentences li a", has_text=FILE).first.click()
     page.wait_for_function("file => location.pathname === `/files/${encodeURIComponent(file)}`", arg=FILE)

@@ -1,8 +1,9 @@
 """An activity as a sentence: who did what to what, in which app, from where, and how it ended.
 
 `WORDINGS` has a row per verb (`ingest/verbs.py`). A sentence says only what its record says. A verb stands for several things,
-such as granting and changing rights, so an object is in the clause only if its part in the activity leaves no doubt. Other
-objects follow in brackets, then the operation in the source's own words, and the outcome unless it is a success.
+such as granting and changing rights, so an object is in the clause only if its part in the activity leaves no doubt, and of
+several words for a verb all are said unless the operation has one of them. Other objects follow in brackets, then the
+operation in the source's own words, unless it is the verb's name, and a failure.
 """
 
 import re
@@ -30,6 +31,7 @@ _PARTS = {3: "file", 4: "folder", 6: "application", 7: ""}
 """The part of an object that has none, as in MDCA's own records, by its type; every other type is a target."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,13 @@ class Clause:
 class Wording:
     """The clauses of a verb; the first whose slots can be filled counts, so the last has none. `before_app` leads to the app.
 
-    If the actor is not the subject, `whole` has complete sentences: with the slot `actor`, and for records without one.
+    `choices` are words that its clauses begin with, as done and as tried. If the actor is not the subject, `whole` has complete sentences: with the slot `actor`, and for records without one.
     """
 
     clauses: Sequence[Clause] = ()
     whole: Sequence[str] = ()
     before_app: str = "in"
+    choices: Sequence[tuple[str, str]] = ()
 
 
 def _did(*clauses: tuple[str, str], before_app: str = "in") -> Wording:
@@ -73,6 +76,18 @@ def _did(*clauses: tuple[str, str], before_app: str = "in") -> Wording:
 def _act(done: str, tried: str) -> Wording:
     """Something was done to content, such as a file."""
     return _did((f"{done} {{content}}", f"{tried} {{content}}"), (f"{done} something", f"{tried} something"))
+
+
+def _either(*choices: tuple[str, str], of: Sequence[str] = ("{content}", "something")) -> Wording:
+    """One of several things was done, or tried."""
+    done, tried = (_alternatives(choices, form) for form in (0, 1))
+    clauses = tuple(Clause(f"{done} {words}", f"{tried} {words}") for words in of)
+    return Wording(clauses, choices=choices)
+
+
+def _alternatives(choices: Sequence[tuple[str, str]], form: int) -> str:
+    *others, last = (choice[form] for choice in choices)
+    return f"{', '.join(others)} or {last}"
 
 
 # fmt: off
@@ -109,20 +124,20 @@ WORDINGS: Mapping[str, Wording] = {
     "sign-out":       _did(("signed out", "sign out")),
     "mfa":            _did(("used, changed or was asked for multi-factor authentication",
                             "use or change multi-factor authentication")),
-    "password":       _did(("changed or reset the password of {account}", "change or reset the password of {account}"),
-                           ("changed or reset a password", "change or reset a password")),
+    "password":       _either(("changed", "change"), ("reset", "reset"),
+                              of=("the password of {account}", "a password")),
     "credential":     _did(("issued a credential or assumed a role", "issue a credential or assume a role")),
     "configure":      _did(("changed a setting", "change a setting")),
-    "enable":         _did(("enabled, started or unlocked something", "enable, start or unlock something")),
-    "disable":        _did(("disabled, stopped, locked or archived something", "disable, stop, lock or archive something")),
-    "mailbox-rule":   _did(("created or changed the mail rule {rule}", "create or change the mail rule {rule}"),
-                           ("created or changed a mail rule", "create or change a mail rule")),
-    "send":           _act("sent or posted", "send or post"),
-    "join":           _did(("joined or left a call or a meeting", "join or leave a call or a meeting")),
+    "enable":         _either(("enabled", "enable"), ("started", "start"), ("unlocked", "unlock"), of=("something",)),
+    "disable":        _either(("disabled", "disable"), ("stopped", "stop"), ("locked", "lock"), ("archived", "archive"),
+                              of=("something",)),
+    "mailbox-rule":   _either(("created", "create"), ("changed", "change"), of=("the mail rule {rule}", "a mail rule")),
+    "send":           _either(("sent", "send"), ("posted", "post")),
+    "join":           _either(("joined", "join"), ("left", "leave"), of=("a call or a meeting",)),
     "run":            _did(("ran something", "run something")),
     "encrypt":        _did(("used an encryption or signing key", "use an encryption or signing key")),
-    "approve":        _act("approved, accepted or signed", "approve, accept or sign"),
-    "deny":           _act("declined, rejected or blocked", "decline, reject or block"),
+    "approve":        _either(("approved", "approve"), ("accepted", "accept"), ("signed", "sign")),
+    "deny":           _either(("declined", "decline"), ("rejected", "reject"), ("blocked", "block")),
     "check":          _did(("checked a policy, a permission or a requirement",
                             "check a policy, a permission or a requirement")),
     "alert":          Wording(whole=("An alert was raised about {actor}", "An alert was raised")),
@@ -142,7 +157,7 @@ def sentence(record: Mapping[str, Any]) -> list[Piece]:
     if wording.whole:
         text, subject = wording.whole[actor is None], []
     else:
-        text = _clause(wording.clauses, slots, failed=_success(reading) is False)
+        text = _clause(wording, slots, _words(reading), failed=_failed(reading))
         behalf = ", on behalf of somebody else, " if record.get("isImpersonated") is True else " "
         subject = [actor or Piece("Somebody"), Piece(behalf)]
     mentioned = {name.text for slot in (ACTOR, *_SLOT.findall(text)) for name in slots[slot]}
@@ -213,9 +228,20 @@ def _slots(names: Mapping[str, Sequence[Piece]], account: Piece | None) -> dict[
     }
 
 
-def _clause(clauses: Sequence[Clause], slots: Mapping[str, Sequence[Piece]], *, failed: bool) -> str:
-    clause = next(clause for clause in clauses if all(slots.get(slot) for slot in clause.slots))
-    return f"failed to {clause.tried}" if failed else clause.done
+def _clause(
+    wording: Wording, slots: Mapping[str, Sequence[Piece]], operation: Collection[str], *, failed: bool
+) -> str:
+    clause = next(clause for clause in wording.clauses if all(slots.get(slot) for slot in clause.slots))
+    text = clause.tried if failed else clause.done
+    named = [choice for choice in wording.choices if not set(choice).isdisjoint(operation)]
+    if len(named) == 1:
+        text = text.replace(_alternatives(wording.choices, failed), named[0][failed])
+    return f"failed to {text}" if failed else text
+
+
+def _words(reading: Reading) -> Collection[str]:
+    """The words of the operation, such as "stop" and "logging" of StopLogging."""
+    return {word.lower() for word in _WORD.findall(string(reading.main.get("rawOperationName")) or "")}
 
 
 def _filled(text: str, slots: Mapping[str, Sequence[Piece]]) -> list[Piece]:
@@ -275,22 +301,18 @@ def _origin(reading: Reading) -> Iterator[Piece]:
 
 
 def _notes(reading: Reading) -> Iterator[Piece]:
-    """The operation, and the outcome if it is a failure with a reason, or not stated."""
+    """The operation, unless it is the verb's name, and a failure with its reason."""
     operation = string(reading.main.get("rawOperationName"))
-    if operation:
+    if operation and operation.lower() != reading.record.get("verb"):
         yield Piece(f" · {_cut(operation)}", NOTE)
-    success = _success(reading)
     message = string(part(reading.main, "activityResult").get("message"))
-    if success is None:
-        yield Piece(" · outcome not stated", NOTE)
-    elif not success:
+    if _failed(reading):
         yield Piece(f" · failed: {_cut(message)}" if message else " · failed", NOTE)
 
 
-def _success(reading: Reading) -> bool | None:
-    """Whether it succeeded; None if the record does not say."""
-    success = part(reading.main, "activityResult").get("isSuccess")
-    return success if type(success) is bool else None
+def _failed(reading: Reading) -> bool:
+    """Whether it failed: neither a success nor without an outcome."""
+    return part(reading.main, "activityResult").get("isSuccess") is False
 
 
 def _name(kind: str, text: str, filter_name: str = "", value: Any = None) -> Piece:
