@@ -112,7 +112,9 @@ WHOLE = [
         id="a sign-in to an app by way of another",
     ),
     pytest.param(
-        operation("disable", "StopLogging"), "Ann stopped something in Entra ID · StopLogging", id="the operation's word"
+        operation("disable", "StopLogging"),
+        "Ann stopped something in Entra ID · StopLogging",
+        id="the operation's word",
     ),
     pytest.param(
         operation("disable", "BlockPublicAccess"),

@@ -60,7 +60,8 @@ class Clause:
 class Wording:
     """The clauses of a verb; the first whose slots can be filled counts, so the last has none. `before_app` leads to the app.
 
-    `choices` are words that its clauses begin with, as done and as tried. If the actor is not the subject, `whole` has complete sentences: with the slot `actor`, and for records without one.
+    `choices` are words that its clauses begin with, as done and as tried. If the actor is not the subject, `whole` has complete
+    sentences: with the slot `actor`, and for records without one.
     """
 
     clauses: Sequence[Clause] = ()
@@ -228,9 +229,7 @@ def _slots(names: Mapping[str, Sequence[Piece]], account: Piece | None) -> dict[
     }
 
 
-def _clause(
-    wording: Wording, slots: Mapping[str, Sequence[Piece]], operation: Collection[str], *, failed: bool
-) -> str:
+def _clause(wording: Wording, slots: Mapping[str, Sequence[Piece]], operation: Collection[str], *, failed: bool) -> str:
     clause = next(clause for clause in wording.clauses if all(slots.get(slot) for slot in clause.slots))
     text = clause.tried if failed else clause.done
     named = [choice for choice in wording.choices if not set(choice).isdisjoint(operation)]
