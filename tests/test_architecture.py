@@ -35,7 +35,7 @@ ROWS = (
     ("activity.query",),
     ("activity.matching",),
     ("activity.search.syntax", "activity.search.moments", "activity.search.forms"),
-    ("activity.search.grouping",),
+    ("activity.search.grouping", "activity.search.known"),
     ("activity.search.compiled",),
     ("activity.search.printed",),
     ("activity.search.completion",),

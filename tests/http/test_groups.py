@@ -196,7 +196,7 @@ def test_spans_without_a_period_cover_what_is_there(ask: Asker) -> None:
     times = [item["timestamp"] for item in RECORDS]
     assert (answer["layout"]["first"], answer["layout"]["last"]) == (min(times), max(times))
     assert all(sum(span["total"] for span in row["spans"]) == row["total"] for row in answer["groups"])
-    assert "layout" not in asked(ask, q="by:user country:XX", spans=7)
+    assert "layout" not in asked(ask, q="by:user country:=XX", spans=7)
 
 
 def test_values_are_as_eq_takes_them(ask: Asker) -> None:

@@ -188,7 +188,7 @@ def test_everything_of_an_account_in_order(analyst: Analyst, house: Application)
 
 @pytest.mark.question("Who was in two countries at once?")
 def test_who_was_in_several_countries(analyst: Analyst, house: Application) -> None:
-    analyst.click("link", name="Groups", exact=True)
+    analyst.click("link", name="Group by", exact=True)
     analyst.click("link", name="Users from many addresses")
     user, activities, _, addresses, countries, *_ = first_group(analyst)
     found = records(house, {"date": {"gte": wall_clock() - 30 * DAY}, "service": {"neq": [900_013]}})
@@ -215,7 +215,7 @@ def test_which_apps_got_consent(analyst: Analyst, house: Application) -> None:
 
 @pytest.mark.question("Who took many files?")
 def test_who_took_many_files(analyst: Analyst, house: Application) -> None:
-    analyst.click("link", name="Groups", exact=True)
+    analyst.click("link", name="Group by", exact=True)
     analyst.click("link", name="Mass download")
     user, activities, _, files, *_ = first_group(analyst)
     recent = {"date": {"gte": wall_clock() - 30 * DAY}}
@@ -234,7 +234,7 @@ def test_who_shared_with_people_outside(analyst: Analyst, house: Application) ->
 
 @pytest.mark.question("From which address did sign-ins of many users fail?")
 def test_which_address_sprayed_passwords(analyst: Analyst, house: Application) -> None:
-    analyst.click("link", name="Groups", exact=True)
+    analyst.click("link", name="Group by", exact=True)
     analyst.click("link", name="Password spray")
     address, failures, _, users, *_ = first_group(analyst)
     recent = {"verb": {"eq": ["sign-in-failed"]}, "date": {"gte": wall_clock() - 30 * DAY}}

@@ -1,5 +1,6 @@
 """The page of groups: a password spray and a mass download are one click away, and a click on a group narrows the log to it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import pytest
 
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
-from casbah.ingest.apps import CASBAH
 from making import arrival
 from scenarios.server import serving
 from ui.acts import activity, at, filters_of, settled, total
@@ -90,7 +90,7 @@ def test_the_page_opens_with_the_users_of_the_period_of_the_log(opened: Callable
     page = opened("/exports")
     page.goto("/groups")
     assert len(rows(page)) == 3
-    assert page.get_by_label("Search with by:").input_value() == f"by:user -app:{CASBAH} since:30d"
+    assert page.get_by_label("Search with by:").input_value() == "by:user -app:Casbah since:30d"
     page.locator("[aria-label=Time] [aria-pressed=true]", has_text="30 d").wait_for()
     page.go_back()
     page.get_by_role("heading", name="Exports").wait_for()
@@ -103,6 +103,14 @@ def test_the_page_opens_with_the_last_days_of_an_old_log(chromium: Any, tmp_path
         with pages_of(chromium, url, house) as opened:
             page = opened("/groups")
             page.get_by_text("1 group of 1 activity", exact=False).wait_for()
+            page.locator("[aria-label=Time] [aria-pressed=true]", has_text="30 d").wait_for()
+            page.get_by_role("link", name="New apps").click()
+            page.get_by_text("1 group of 1 activity", exact=False).wait_for()
+            searched = page.get_by_label("Search with by:").input_value()
+            page.get_by_role("link", name="Activities", exact=True).click()
+            assert total(page) == 1
+            start, _ = page.locator(".time .range").inner_text().split(" \u2013 ")
+            assert searched == f"by:app distinct:user since:{start.replace(' ', 'T')}"
 
 
 def test_a_search_with_by_leads_to_its_groups(opened: Callable[..., Any]) -> None:
@@ -138,6 +146,33 @@ def test_groups_keep_times_as_they_were_typed(opened: Callable[..., Any]) -> Non
     page.keyboard.press("Enter")
     page.get_by_text("1 group of", exact=False).wait_for()
     assert page.get_by_label("Search with by:").input_value() == f"ip:{SPRAYER} since:20h by:ip"
+
+
+@pytest.mark.parametrize(
+    ("filters", "searched"),
+    [({}, "-app:Casbah by:ip since:7d"), ({"ip.address": {"eq": [SPRAYER]}}, f"ip:{SPRAYER} by:ip since:7d")],
+    ids=["of everything", "of a search"],
+)
+def test_top_values_lead_to_groups(opened: Callable[..., Any], filters: dict[str, Any], searched: str) -> None:
+    page = opened(at(filters, time="7d"))
+    count = total(page)
+    page.get_by_role("button", name="Group by IP address").click()
+    assert rows(page)[0]
+    assert page.get_by_label("Search with by:").input_value() == searched
+    page.get_by_role("button", name="7 d", exact=True, pressed=True).wait_for()
+    if filters:
+        page.get_by_text(f"1 group of {count} activities, ", exact=False).wait_for()
+    page.go_back()
+    assert total(page) == count
+
+
+def test_the_period_of_groups_is_that_of_the_log(opened: Callable[..., Any]) -> None:
+    page = opened("/?time=7d")
+    settled(page)
+    days = [moment.split()[0] for moment in page.locator(".time .range").inner_text().split(" \u2013 ")]
+    page.goto("/groups?q=by:user+since:7d")
+    text = page.locator(".groups .total").inner_text()
+    assert re.findall(r"\d{4}-\d\d-\d\d", text) == days
 
 
 def test_the_period_of_groups_is_a_click(opened: Callable[..., Any]) -> None:

@@ -15,7 +15,7 @@ from casbah.activity.language import FILTERS
 from casbah.activity.tenant import TenantId
 from casbah.ingest.apps import CASBAH
 from making import arrival
-from ui.acts import activity, address, at, chips, expected, filters_of, ids, settled, shows, total
+from ui.acts import activity, address, at, chips, expected, filters_of, ids, settled, shows, total, unfold
 
 TENANT = TenantId("default")
 DAY = 86_400_000
@@ -103,7 +103,7 @@ def test_every_filter_is_set_and_cleared(opened: Callable[..., Any], stocked: An
         settled(page)
         if row.field.kind is not Kind.MS:
             shows(page, expected(stocked[1], filters))
-        page.get_by_role("button", name="All" if name == "date" else "Clear all", exact=True).click()
+        page.get_by_role("button", name="All" if name == "date" else "Clear filters", exact=True).click()
         page.wait_for_function("() => location.search === '?time=all'")
         shows(page, everything)
 
@@ -163,6 +163,55 @@ def test_back_and_forward_go_through_the_states(opened: Callable[..., Any]) -> N
     shows(page, everything)
     page.go_forward()
     page.wait_for_function("() => document.querySelectorAll('.chip').length === 1")
+
+
+def test_top_values_are_excluded_by_the_keyboard(opened: Callable[..., Any], stocked: Any) -> None:
+    """As wide as the rows were without the button."""
+    page = opened(at({}), viewport={"width": 1024, "height": 900})
+    settled(page)
+    unfold(page)
+    row = page.locator(".facet", has_text="Verb").locator(".facet-row").first
+    inside = (
+        "row => { const facet = row.closest('.facet').getBoundingClientRect(), own = row.getBoundingClientRect(), last = row.lastChild.getBoundingClientRect();"
+        " return own.right <= facet.right && last.right <= own.right && last.width >= 24 && last.height >= 24 }"
+    )
+    assert row.evaluate(inside)
+    name = row.locator(".cut").inner_text()
+    row.locator(".facet-value").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    settled(page)
+    assert chips(page) == [f"Verb is not {name}"]
+    shows(page, expected(stocked[1], filters_of(page)))
+    assert page.get_by_role("button", name=f"Exclude Verb {name}", exact=True).count() == 0
+
+
+def test_another_search_begins_at_the_top(opened: Callable[..., Any]) -> None:
+    """More rows, an activity, and going back do not move the page."""
+    page = opened(at({"activity.type": {"eq": [True]}}), viewport={"width": 1360, "height": 600})
+    settled(page)
+    bottom = "() => { scrollTo(0, document.body.scrollHeight); return document.querySelectorAll('.log tbody tr').length > 150 }"
+    page.wait_for_function(bottom)
+    settled(page)
+    before = page.evaluate("() => scrollY")
+    assert before > 1_000
+    page.locator(".log tbody tr").nth(120).locator("td.of-app").click()
+    page.locator(".drawer .sentence").wait_for()
+    assert page.evaluate("() => scrollY") > 1_000
+    page.keyboard.press("Escape")
+    page.evaluate("() => scrollTo(0, 2000)")
+    page.get_by_role("button", name="30 d", exact=True).click()
+    settled(page)
+    assert page.evaluate("() => scrollY") == 0
+    page.wait_for_function(bottom)
+    settled(page)
+    page.evaluate("() => scrollTo(0, 1500)")
+    page.get_by_label("Search", exact=True).evaluate("box => box.focus({ preventScroll: true })")
+    page.keyboard.insert_text("-country:DE")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 2")
+    settled(page)
+    assert page.evaluate("() => scrollY") == 0
 
 
 def test_a_bar_of_the_histogram_becomes_the_date_filter(opened: Callable[..., Any], stocked: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from casbah.activity.query import where
 from casbah.compose import wall_clock
 from casbah.ingest.apps import CASBAH
-from ui.acts import address, chips, filters_of, settled, shows
+from ui.acts import address, chips, comes_to, filters_of, resize, settled, shows
 from ui.conftest import TENANT
 
 
@@ -92,7 +92,11 @@ def test_a_search_that_cannot_be_read_is_pointed_at(opened: Callable[..., Any], 
 def test_the_box_says_how_to_search(opened: Callable[..., Any]) -> None:
     page = opened()
     page.get_by_role("button", name="How to search").click()
-    page.get_by_role("dialog", name="How to search").get_by_text("-country:DE").wait_for()
+    dialog = page.get_by_role("dialog", name="How to search")
+    dialog.get_by_text("-country:DE").wait_for()
+    for width in (390, 1024, 1360):
+        resize(page, width)
+        comes_to(lambda: dialog.evaluate("box => box.scrollWidth - box.clientWidth"), 0)
 
 
 def suggestions(page: Any, **how: Any) -> Any:

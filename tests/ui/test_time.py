@@ -10,7 +10,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from casbah.compose import Application, wall_clock
 from making import arrival
-from ui.acts import activity, address, at, expected, filters_of, newest, press, settled, shows, tab_to, total
+from ui.acts import activity, address, at, expected, filters_of, press, settled, shows, tab_to, total
 
 TENANT = TenantId("default")
 HOUR, DAY = 3_600_000, 86_400_000
@@ -29,19 +29,18 @@ def house(stocked: tuple[str, Application]) -> Application:
     return house
 
 
-def period(house: Application, days: int) -> dict[str, Any]:
-    return {"date": {"range": {"start": newest(house) - days * DAY, "end": wall_clock() + DAY}}}
+def period(days: int) -> dict[str, Any]:
+    """The usual period: the newest activity is not over a day old."""
+    return {"date": {"range": {"start": wall_clock() - days * DAY, "end": wall_clock() + DAY}}}
 
 
-def test_the_log_begins_with_the_30_days_until_the_newest_activity(
-    opened: Callable[..., Any], house: Application
-) -> None:
+def test_the_log_begins_with_the_last_30_days(opened: Callable[..., Any], house: Application) -> None:
     page = opened("/")
-    shows(page, expected(house, period(house, 30)))
+    shows(page, expected(house, period(30)))
     assert page.locator("[data-time='30d']").get_attribute("aria-pressed") == "true"
     for name, days in (("24 h", 1), ("7 d", 7)):
         page.get_by_role("button", name=name, exact=True).click()
-        shows(page, expected(house, period(house, days)))
+        shows(page, expected(house, period(days)))
     page.get_by_role("button", name="All", exact=True).click()
     shows(page, expected(house, {}))
     assert address(page).endswith("/?time=all")
@@ -52,6 +51,18 @@ PERIODS = [
     pytest.param({"gte_ndays": 0.5}, "in the last 12 hours", id="hours"),
     pytest.param({"range": {"start": 0, "end": DAY}}, "1970-01-01 00:00 \u2013 1970-01-02 00:00", id="a range"),
     pytest.param({"gte": [DAY]}, "1970-01-02 00:00 \u2013 …", id="a bound"),
+    pytest.param({"gte": [0], "lte": [DAY]}, "1970-01-01 00:00 \u2013 1970-01-02 00:00", id="two bounds"),
+    pytest.param(
+        {"gt": [DAY - 1], "lt": [2 * DAY + 1]}, "1970-01-02 00:00 \u2013 1970-01-03 00:00", id="bounds left out"
+    ),
+    pytest.param(
+        {"range": {"start": 0, "end": 3 * DAY}, "gte": [DAY], "lte": [2 * DAY]},
+        "1970-01-02 00:00 \u2013 1970-01-03 00:00",
+        id="a range and bounds",
+    ),
+    pytest.param(
+        {"gte": [DAY], "lte": [0]}, "is from 1970-01-02 00:00:00 UTC and is until 1970-01-01 00:00:00 UTC", id="nothing"
+    ),
     pytest.param(
         {"range": [{"end": 0}, {"start": DAY}]},
         "is between … and 1970-01-01 00:00:00 UTC or 1970-01-02 00:00:00 UTC and …",
@@ -111,6 +122,49 @@ def test_zooming_in_and_out_and_back(opened: Callable[..., Any], house: Applicat
         page.get_by_role("button", name=name, exact=True).click()
         (moved,) = filters_of(page)["date"]["range"]
         assert (moved["start"] - window["start"]) * sign > 0
+
+
+def test_a_typed_time_is_a_period_like_any_other(opened: Callable[..., Any], house: Application) -> None:
+    page = opened("/")
+    settled(page)
+    day = wall_clock() // DAY * DAY
+    first, last = (datetime.fromtimestamp((day - days * DAY) / 1_000, UTC).strftime("%Y-%m-%d") for days in (9, 8))
+    search(page, f"since:{first} until:{last}")
+    shows(page, expected(house, {"date": {"range": {"start": day - 9 * DAY, "end": day - 7 * DAY - 1}}}))
+    assert page.locator(".time .range").inner_text() == f"{first} 00:00 \u2013 {last} 23:59"
+    page.get_by_role("button", name="Later", exact=True).click()
+    moved = {"date": {"range": [{"start": day - 7 * DAY - 1, "end": day - 5 * DAY - 2}]}}
+    shows(page, expected(house, moved))
+    assert filters_of(page) == moved
+    page.get_by_role("button", name="Zoom out").click()
+    (wider,) = filters_of(page)["date"]["range"]
+    assert wider["end"] - wider["start"] == pytest.approx(4 * DAY, abs=10)
+
+
+def test_a_typed_time_replaces_the_period(opened: Callable[..., Any], house: Application) -> None:
+    """Also one of a single condition of an OR; a text in quotes is no time."""
+    app = {"service": {"eq": [APP]}}
+    page = opened(at({**app, "date": {"range": {"start": 0, "end": DAY}}}))
+    shows(page, 1)
+    search(page, '"since:2020-01-01"')
+    assert filters_of(page)["date"] == {"range": {"start": 0, "end": DAY}}
+    page.go_back()
+    shows(page, 1)
+    search(page, "since:2001-01-01")
+    shows(page, MANY + 1)
+    assert page.locator(".time .range").inner_text() == "2001-01-01 00:00 \u2013 …"
+    page.get_by_role("button", name="Clear filters").click()
+    shows(page, expected(house, {"date": {"gte": [978_307_200_000]}}))
+    page.goto(at({**app, "date": {"range": {"start": 0, "end": DAY}}}))
+    shows(page, 1)
+    search(page, f"(app:{APP} since:2001-01-01) OR until:1971")
+    shows(page, MANY + 2)
+
+
+def search(page: Any, text: str) -> None:
+    page.get_by_label("Search", exact=True).fill(text)
+    page.keyboard.press("Enter")
+    settled(page)
 
 
 def test_two_bounds_by_the_keyboard(opened: Callable[..., Any], house: Application) -> None:

@@ -14,7 +14,7 @@ from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, Filter
 from casbah.activity.query import GROUPS, where
 from casbah.activity.record import decimal
-from casbah.activity.search import grouping, moments
+from casbah.activity.search import grouping, known, moments
 from casbah.activity.search.forms import (
     CALLED,
     CLOSED,
@@ -146,7 +146,10 @@ class _Compiler:
         shape = _shape(piece)
         if row.field.kind in CLOSED and shape is not Shape.PLAIN:
             return "eq", self._matching_names(row, piece)
-        return SHAPES[shape], self._operands(row, piece, shape)
+        operands = self._operands(row, piece, shape)
+        if shape is Shape.PLAIN and known.is_unknown(row, operands[0], self._setting.names):
+            raise _error_at(known.message(row, piece.text, self._setting.names), piece)
+        return SHAPES[shape], operands
 
     def _operands(self, row: Filter, piece: Piece, shape: Shape) -> list[Any]:
         kind, text = row.field.kind, piece.text

@@ -10,6 +10,7 @@ from casbah.activity.query import GROUPS
 from casbah.activity.search import moments
 from casbah.activity.search.compiled import Setting
 from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, field_of
+from casbah.activity.search.known import is_unknown
 from casbah.activity.search.syntax import is_bare, literal, quoted
 from casbah.activity.text import word_runs
 
@@ -104,15 +105,20 @@ class _Printer:
 
     def _value(self, row: Filter, operator: str, value: Any) -> str:
         if operator == "range":
-            return "..".join("" if value.get(end) is None else self.value(row, value[end]) for end in ("start", "end"))
+            return "..".join(
+                "" if value.get(end) is None else self._called(row, value[end]) for end in ("start", "end")
+            )
         if operator in _SHAPE_OF and operator != "eq":
             before, after = AFFIXES[_SHAPE_OF[operator]]
             return before + self._text(row, value.rstrip("/") if operator == "descendantof" else value) + after
-        sign = "" if operator == "eq" else _SIGN_OF[operator]
-        return sign + self.value(row, value)
+        return self.value(row, value) if operator == "eq" else _SIGN_OF[operator] + self._called(row, value)
 
     def value(self, row: Filter, value: Any) -> str:
         """A whole value: by its name, if it has one of its own."""
+        text = self._called(row, value)
+        return f"={text}" if is_unknown(row, value, self._setting.names) and not text.startswith("=") else text
+
+    def _called(self, row: Filter, value: Any) -> str:
         pairs = self._setting.names(row.name)
         if row.field.kind in NAMED:
             names = [name for known, name in pairs if known is not None and _same(known, value)]

@@ -1,9 +1,10 @@
-// The most frequent values of the current query, with exact counts; a click filters by a value.
+// The most frequent values of the current query, with exact counts; a click filters by a value or excludes it.
 
 import * as api from "./api.js";
-import { button, h, put, quiet } from "./dom.js";
+import { button, h, put, quiet, small } from "./dom.js";
+import { groupBy } from "./groups.js";
 import { remembered } from "./json.js";
-import { facetPrefix, filters as known, isCountable, label, usualFacets, valueLabel } from "./language.js";
+import { facetPrefix, filters as known, isCountable, label, opposite, usualFacets, valueLabel } from "./language.js";
 import { go, here, withValue } from "./place.js";
 import { counted } from "./words.js";
 
@@ -54,16 +55,21 @@ function facet({ filter, values }, total, filters, again) {
   };
   draw(values.slice(0, SHOWN), values.length > SHOWN);
   const remove = h("button.bare.drop", { "aria-label": `Remove top values of ${label(filter)}`, onclick: drop }, "×");
-  return h("section.facet", h(".row", h("h3", label(filter)), h("span.grow"), remove), box);
+  return h("section.facet", h(".row", h("h3", label(filter)), h("span.grow"), small("Group", ["by ", label(filter)], () => groupBy(filter)), remove), box);
 }
 
 function row(filter, { value, total }, all) {
   const text = valueLabel(filter, value);
+  const by = (operator) => () => go({ filters: withValue(here().filters, filter, operator, value), open: null });
   return h(
-    "button.facet-value",
-    { title: [text, ": ", counted(total)], onclick: () => go({ filters: withValue(here().filters, filter, "eq", value), open: null }) },
-    h("span.share", { "aria-hidden": true, style: { width: `${(100 * total) / Math.max(all, 1)}%` } }),
-    h("span.grow.cut", text),
-    h("span.number", counted(total)),
+    ".row.facet-row",
+    h(
+      "button.facet-value",
+      { title: [text, ": ", counted(total)], onclick: by("eq") },
+      h("span.share", { "aria-hidden": true, style: { width: `${(100 * total) / Math.max(all, 1)}%` } }),
+      h("span.grow.cut", text),
+      h("span.number", counted(total)),
+    ),
+    h("button.bare", { title: "Exclude", "aria-label": ["Exclude ", label(filter), " ", text], onclick: by(opposite("eq")) }, "−"),
   );
 }

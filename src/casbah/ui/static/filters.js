@@ -4,9 +4,9 @@ import * as api from "./api.js";
 import { completion } from "./completion.js";
 import { button, closePopover, h, opener, popover, put } from "./dom.js";
 import { editor } from "./editor.js";
-import { showGroups } from "./groups.js";
+import { showLogGroups } from "./groups.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
-import { inPeriod } from "./period.js";
+import { inPeriod, isTimed } from "./period.js";
 import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
 import { typed } from "./saved.js";
 import { hasHidden } from "./visible.js";
@@ -28,7 +28,7 @@ export function filterBar() {
   });
   const help = h("p", { id: "search-help", class: "quiet small", role: "status" });
   const completions = completion(search, {
-    filters: (text) => (TIMED.test(text) ? besides() : inPeriod(besides())),
+    filters: (text) => (isTimed(text) ? besides(text) : inPeriod(besides(text))),
     onerror: (error) => put(help, error && h("span.wrong", {}, error.message)),
   });
   const run = async (text = search.value, options = {}) => {
@@ -90,8 +90,8 @@ function selectWord(box, position) {
 const EXAMPLES = [
   ["invoice 2026", "both words, in any text"],
   ['"invoice 2026"', "the words next to each other"],
-  ["invo*", "a word that begins so"],
-  ["user:ann*", "users whose names begin so; *ann* contains"],
+  ["invo*", "words that begin with invo"],
+  ["user:ann*", "users whose names begin with ann; *ann* contains"],
   ["app:okta,github", "one of these apps"],
   ["verb:share,download", "what was done, whatever the source calls it"],
   ["-country:DE", "not from this country"],
@@ -102,22 +102,22 @@ const EXAMPLES = [
 
 const examples = () => h(".menu", h("table", EXAMPLES.map(([text, what]) => h("tr", h("td", h("code", text)), h("td", what)))));
 
-/** A search with a time, which takes the place of the period shown. */
-const TIMED = /(^|[\s(-])(since|until|date):/i;
-
 /** The filters that hold beside the text in the box: it shows words, so these are replaced. */
-const besides = () => withCondition(here().filters, "text", "text", null);
+function besides(text) {
+  const others = withCondition(here().filters, "text", "text", null);
+  return isTimed(text) ? without(others, "date") : others;
+}
 
 /** Add what a search means to the filters, or show its groups. */
 async function searched(text, options) {
-  const [q, zone, filters] = [text.trim(), zoneName(), besides()];
+  const [q, zone, filters] = [text.trim(), zoneName(), besides(text)];
   const meant = await api.explain({ q, filters, zone });
   if (meant.by) {
-    const rest = await api.explain({ filters: meant.filters.date ? filters : await inPeriod(filters), zone });
-    return showGroups([rest.text, q].filter(Boolean).join(" "), options);
+    const rest = await api.explain({ filters, zone });
+    return showLogGroups([rest.text, q].filter(Boolean).join(" "), filters, options);
   }
   typed({ q, zone, filters }, meant.filters);
-  go({ filters: meant.filters, open: null }, options);
+  go({ filters: meant.filters, time: isTimed(q) ? "all" : here().time, open: null }, options);
 }
 
 /** One chip per condition, except the date, which the time picker shows, and searched words: the box shows them, unless they have hidden characters. */
@@ -126,7 +126,7 @@ function drawn(filters, edited) {
   const all = conditionsOf(others);
   const groups = groupsOf(filters);
   const shown = all.filter(([name, operator, operands]) => !(name === "text" && operator === "text" && !hasHidden(String(operands))));
-  const clear = button("Clear all", () => go({ filters: date ? { date } : {}, open: null }), { class: "bare" });
+  const clear = button("Clear filters", () => go({ filters: date ? { date } : {}, open: null }), { class: "bare" });
   const items = [...shown.map((one) => conditionChip(...one)), ...groups.map((group) => groupChip(group, edited)), all.length + groups.length > 0 && clear];
   return items.filter(Boolean).map((item) => h("li", item));
 }

@@ -1,14 +1,15 @@
 // Groups: what a search with `by:` counts, beside the period before; a click narrows the log to a group.
 
 import * as api from "./api.js";
-import { button, form, h, put, quiet, setTitle } from "./dom.js";
+import { form, h, put, quiet, setTitle } from "./dom.js";
 import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
 import { searchLink } from "./link.js";
 import { duration, table } from "./pages.js";
-import { CASBAH, DAY, periodOf } from "./period.js";
-import { moved, withCondition } from "./place.js";
+import { ends, isTimed, ofOthers, periodOf, since } from "./period.js";
+import { here as log, TIMES, visit, withCondition } from "./place.js";
 import { filled, sparkline } from "./sparkline.js";
+import { spanText, timeButtons } from "./timebar.js";
 import { activities, bare, counted, many, plural, spanStart, zoneAt, zoneName } from "./words.js";
 
 const SPANS = 24;
@@ -16,30 +17,29 @@ const LIMIT = 100;
 const HEIGHT = 24;
 
 const READY = [
-  ["Password spray", "Addresses from which many users failed to sign in", "verb:sign-in-failed by:ip distinct:user since:30d"],
-  ["Mass download", "Users who downloaded many files", "verb:download,export by:user distinct:fileId since:30d"],
-  ["Users from many addresses", "Users with many addresses and countries", "by:user distinct:ip,country since:30d"],
-  ["New apps", "Apps without activities in the previous 30 days come first", "by:app distinct:user since:30d", "first"],
+  ["Password spray", "Addresses from which many users failed to sign in", "verb:sign-in-failed by:ip distinct:user"],
+  ["Mass download", "Users who downloaded many files", "verb:download,export by:user distinct:fileId"],
+  ["Users from many addresses", "Users with many addresses and countries", "by:user distinct:ip,country"],
+  ["New apps", "Apps without activities in the previous 30 days come first", "by:app distinct:user", "first"],
 ];
 
-/** Periods until now, as a search says them. */
-const TIMES = [["24 h", "24h"], ["7 d", "7d"], ["30 d", "30d"], ["All", null]];
 /** The times of a search; what is in quotes stays. */
 const TIMED = /"[^"]*"|(?:^|\s)(?:since|until|date):\S*/gi;
 
-const withTime = (q, since) => [q.replace(TIMED, (part) => (part.startsWith('"') ? part : "")).trim(), since && `since:${since}`].filter(Boolean).join(" ");
+const withTime = (q, time) => `${q.replace(TIMED, (part) => (part.startsWith('"') ? part : "")).trim()} ${time}`.trim();
 
-export const groupsAddress = (q, order) => `/groups?${new URLSearchParams({ q, ...(order && { order }) })}`;
+const groupsAddress = (q, order) => `/groups?${new URLSearchParams({ q, ...(order && { order }) })}`;
 
-export function showGroups(q, { replace = false } = {}) {
-  history[replace ? "replaceState" : "pushState"](null, "", groupsAddress(q));
-  moved();
-}
+const showGroups = (q, options) => visit(groupsAddress(q), options);
 
-/** What is shown at first: users, in the period in which the log begins. */
-async function usual() {
-  const { start } = await periodOf({ filters: {}, time: "30d" });
-  return `by:user -app:${CASBAH} since:${Date.now() - start > 31 * DAY ? bare(start).slice(0, "2026-01-31".length) : "30d"}`;
+/** Show the groups of a search in the period of the log, unless the search or the filters of the log say another. */
+export const showLogGroups = async (q, filters, options) => showGroups(filters.date || isTimed(q) ? q : withTime(q, await since(log().time)), options);
+
+/** Show the groups of the activities of the log by the values of a filter. */
+export async function groupBy(name) {
+  const { filters } = log();
+  const { text } = await api.explain({ q: `by:${name}`, filters: ofOthers(filters), zone: zoneName() });
+  await showLogGroups(text, filters);
 }
 
 const parameter = (name) => new URLSearchParams(location.search).get(name);
@@ -47,16 +47,17 @@ const here = () => parameter("q") ?? "";
 
 export function groupsPage() {
   const search = h("input", { type: "search", class: "grow", "aria-label": "Search with by:", placeholder: READY[0][2] });
-  const times = TIMES.map(([text, since]) => button(text, () => showGroups(withTime(here(), since))));
+  const times = timeButtons(async (time) => showGroups(withTime(here(), await since(time))));
+  const ready = h("ul.ready", { "aria-label": "Ready-made views" });
   const content = h("div", { "aria-live": "polite" });
   const latest = new api.Latest();
   const node = h(
     ".page.groups",
-    h("h1", "Groups"),
+    h("h1", "Group by"),
     form(() => showGroups(search.value.trim()), { class: "row wrap" }, search, h("button.primary", "Show groups")),
     h(".row.together", { role: "group", "aria-label": "Time" }, times),
     quiet(h("code", "by:"), " groups activities by one or two fields; ", h("code", "distinct:"), " counts the values of others in each group."),
-    h("ul.ready", { "aria-label": "Ready-made views" }, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(q, order) }, name), quiet(help)))),
+    ready,
     content,
   );
 
@@ -64,15 +65,19 @@ export function groupsPage() {
     const signal = latest.begin();
     content.ariaBusy = true;
     try {
-      const q = here() || (await usual());
+      const q = here();
+      const [usual, ...sinces] = await Promise.all(["30d", ...TIMES].map(since));
       if (signal.aborted) return;
-      if (!here()) return void showGroups(q, { replace: true });
+      if (!q) return showGroups(`by:user -app:Casbah ${usual}`, { replace: true });
+      put(ready, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(`${q} ${usual}`, order) }, name), quiet(help))));
       search.value = q;
-      times.forEach((time, position) => (time.ariaPressed = withTime(q, TIMES[position][1]) === q));
+      times.forEach((time, position) => (time.ariaPressed = withTime(q, sinces[position]) === q));
       const [request, order] = [{ q, zone: zoneName() }, parameter("order") ?? "most"];
       const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, order, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
       setTitle(meant.text);
-      put(content, shown(result, order, meant.filters));
+      const period = await periodOf({ filters: meant.filters, time: "all" });
+      if (signal.aborted) return;
+      put(content, shown(result, order, meant.filters, period.start !== null && [", ", spanText(...ends(period))]));
     } catch (error) {
       if (api.isAborted(error)) return;
       put(content, failure(error, draw));
@@ -83,7 +88,7 @@ export function groupsPage() {
   return { node, draw, leave: () => latest.begin() };
 }
 
-function shown(result, order, filters) {
+function shown(result, order, filters, period) {
   const { by, distinct, groups, previous, stopped } = result;
   if (!result.total) return h("p", "No activities match. Remove a filter or widen the time range.");
   const before = previous && `Previous ${duration(previous.last - previous.first + 1)}`;
@@ -94,7 +99,7 @@ function shown(result, order, filters) {
   const times = ["First", "Last"].map((title) => column(`${title} (${zoneAt(Date.now())})`, order === title.toLowerCase(), ""));
   const sorted = order === "first" && previous ? groups.toSorted((one, other) => !other.previous - !one.previous) : groups;
   return [
-    h("p.total", plural(result.count, "group"), " of ", activities(result.total), more, compared),
+    h("p.total", plural(result.count, "group"), " of ", activities(result.total), period, more, compared),
     table("Groups", [...by.map(label), ...counts, ...(previous ? [column(before)] : []), ...times, "Over time"], sorted.map((group) => row(group, result, filters))),
     stopped?.length > 0 && [h("h2", "No longer active"), table("No longer active", [...by.map(label), column(before)], stopped.map((group) => [...names(by, group.values), number(group.previous)]))],
   ];

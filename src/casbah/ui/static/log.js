@@ -17,7 +17,7 @@ import { atTime, forget, periodOf } from "./period.js";
 import { address, entityAddress, go, groupsOf, here, KINDS, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
 import { timeBar } from "./timebar.js";
-import { activities, counted, isLocal, sentence, setLocal } from "./words.js";
+import { activities, counted, sentence } from "./words.js";
 
 const PAGE = 100;
 /** How many columns fit without scrolling sideways. */
@@ -50,7 +50,7 @@ export function log({ mayProve }) {
   const state = { key: null, rows: [], ids: new Set(), total: null, filters: {}, ended: true, loading: false, mark: null };
 
   const filtersNow = () => state.filters;
-  const tools = [savedQueries(), exportButton(filtersNow, () => state.total), button("API", () => showRequest(state.filters)), opener("View", (anchor) => viewMenu(anchor, redraw, load))];
+  const tools = [savedQueries(), exportButton(filtersNow, () => state.total), button("API", () => showRequest(state.filters)), opener("View", (anchor) => viewMenu(anchor, redraw))];
   const node = h(
     ".log",
     time.node,
@@ -295,7 +295,6 @@ function nothing() {
   return [
     h("p", isTimed ? "No activities match in this period." : "No activities match."),
     isTimed && button("Search all time", () => go(atTime("all"))),
-    isFiltered && button("Remove the filters", () => go({ filters: date ? { date } : {}, open: null })),
   ];
 }
 
@@ -313,7 +312,7 @@ function showRequest(filters) {
   ]);
 }
 
-function viewMenu(anchor, redraw, load) {
+function viewMenu(anchor, redraw) {
   const chosen = new Set(shownColumns().map((column) => column.id));
   const option = (text, attributes) => h("label.option", h("input", attributes), text);
   const columns = COLUMNS.map(({ id, title }) => {
@@ -328,9 +327,6 @@ function viewMenu(anchor, redraw, load) {
     const value = text.toLowerCase();
     return option(text, { type: "radio", name: "density", checked: density() === value, onchange: () => (localStorage.setItem("density", value), redraw()) });
   });
-  const times = [["UTC", false], ["Local time", true]].map(([text, local]) =>
-    option(text, { type: "radio", name: "zone", checked: isLocal() === local, onchange: () => (setLocal(local), load(), redraw()) }),
-  );
   const group = (title, options) => h("fieldset", h("legend", title), options);
-  popover(anchor, "View", h(".menu", group("Columns", columns), group("Rows", rows), group("Times", times)));
+  popover(anchor, "View", h(".menu", group("Columns", columns), group("Rows", rows)));
 }

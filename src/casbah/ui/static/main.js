@@ -19,7 +19,7 @@ import { fromAddress, signInForm, whoami } from "./session.js";
 /** Pages in the order of the menu: `first` ones are always visible, `needs` lists scopes of which one is enough. */
 const VIEWS = [
   { path: "/", title: "Activities", make: log, first: true },
-  { path: "/groups", title: "Groups", make: groupsPage, first: true },
+  { path: "/groups", title: "Group by", make: groupsPage, first: true },
   { path: "/queries", title: "Queries", make: queriesPage, first: true },
   { path: "/sources", title: "Sources", make: sourcesPage, first: true },
   { path: "/ranges", title: "IP ranges", make: rangesPage, first: true },

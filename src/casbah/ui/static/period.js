@@ -1,9 +1,10 @@
-// The period of the log: its bounds, and the filters with them. Times such as `30d` end with the newest activity, so that a log
-// of last year shows its last days; activities dated later than tomorrow do not count, as their clocks were wrong.
+// The period of the log: its bounds, and the filters with them. Times such as `30d` end now, or with the newest activity if that is
+// over a day old, so that a log of last year shows its last days; activities dated later than tomorrow do not count.
 
 import * as api from "./api.js";
 import { isNested } from "./json.js";
-import { frozen, here, withCondition, without } from "./place.js";
+import { here, without } from "./place.js";
+import { bare } from "./words.js";
 
 export const DAY = 86_400_000;
 /** The app of Casbah's own acts. */
@@ -29,19 +30,31 @@ export const forget = () => (known = { at: 0, newest: null });
 
 /**
  * The period of a state of the log: `start` and `end`, null where it has none, `last` where a chart without an end ends;
- * `isPlain` if that is all that its date filter says, and `filters`, which have the period in them. Without other filters, Casbah's
- * own acts are left out; they have a page of their own.
+ * `isPlain` if that is all that its date filter says, and `filters`, which have the period in them.
  */
 export async function periodOf({ filters, time }) {
   const now = Date.now();
-  const isUnfiltered = Object.keys(without(filters, "date")).length === 0;
-  const fixed = { ...(isUnfiltered && WITHOUT_OWN_ACTS), ...frozen(filters, now) };
   const latest = await newest(now);
   const last = now - latest < DAY ? Math.max(now, latest) : latest;
-  if (filters.date) return { ...bounds(fixed.date), last, filters: fixed };
-  if (time === "all") return { start: null, end: null, last, isPlain: true, filters: fixed };
-  const range = { start: latest - LENGTHS[time], end: now + DAY };
-  return { start: range.start, end: range.end, last, isPlain: true, filters: { ...fixed, date: { range: [range] } } };
+  const usual = time === "all" ? { start: null, end: null } : { start: Math.min(now, last) - LENGTHS[time], end: now + DAY };
+  const period = filters.date ? bounds(filters.date, now) : { ...usual, isPlain: true };
+  return { ...period, last, filters: ofOthers(period.isPlain ? within(filters, period.start, period.end) : filters) };
+}
+
+/** `filters`; if they have nothing but a date, without Casbah's own acts, which have a page of their own. */
+export const ofOthers = (filters) => (Object.keys(without(filters, "date")).length ? filters : { ...WITHOUT_OWN_ACTS, ...filters });
+
+/** A usual time as a search says it, such as `since:30d`; nothing for all time. */
+export async function since(time) {
+  const { start, last } = await periodOf({ filters: {}, time });
+  return start === null ? "" : `since:${last < Date.now() - DAY ? bare(start).slice(0, 16).replace(" ", "T") : time}`;
+}
+
+/** `filters` within two bounds in ms instead of their date; either may be null. */
+function within(filters, start, end) {
+  const range = Object.fromEntries(Object.entries({ start, end }).filter(([, ms]) => ms !== null));
+  const rest = without(filters, "date");
+  return Object.keys(range).length ? { ...rest, date: { range: [range] } } : rest;
 }
 
 /** The bounds of a period on a chart: up to the newest activity at most. */
@@ -49,29 +62,38 @@ export const ends = ({ start, end, last }) => [start, end === null ? (start === 
 
 const single = (operands) => (Array.isArray(operands) ? (operands.length === 1 ? operands[0] : undefined) : operands);
 
-/** The bounds of a date filter of one range or one bound; none of any other. */
-function bounds(date) {
-  const operators = Object.entries(date);
-  const operand = operators.length === 1 ? single(operators[0][1]) : undefined;
-  const read = { range: (range) => isNested(range) && [range.start, range.end], gte: (ms) => [ms, null], lte: (ms) => [null, ms] }[operators[0]?.[0]];
-  const [start, end] = ((operand !== undefined && read?.(operand)) || [NaN, NaN]).map((bound) => (bound === null || bound === undefined ? null : Number(bound)));
-  const isPlain = ![start, end].some(Number.isNaN);
+const bound = (ms) => (ms === null || ms === undefined ? null : Number(ms));
+const BOUNDS = {
+  range: (range) => (isNested(range) ? [bound(range.start), bound(range.end)] : []),
+  eq: (ms) => [Number(ms), Number(ms)],
+  gt: (ms) => [Number(ms) + 1, null],
+  gte: (ms) => [Number(ms), null],
+  lt: (ms) => [null, Number(ms) - 1],
+  lte: (ms) => [null, Number(ms)],
+  gte_ndays: (days, now) => [Math.trunc(now - days * DAY), null],
+  lte_ndays: (days, now) => [null, Math.trunc(now - days * DAY)],
+};
+
+/** The bounds of a date filter that is one span, of however many conditions; none of any other. */
+function bounds(date, now) {
+  const spans = Object.entries(date).map(([operator, operands]) => BOUNDS[operator]?.(single(operands) ?? NaN, now) ?? []);
+  const all = (side) => spans.map((span) => span[side]).filter((ms) => ms !== null);
+  const [start, end] = [Math.max(...all(0)), Math.min(...all(1))].map((ms) => (Math.abs(ms) === Infinity ? null : ms));
+  const isPlain = ![start, end].some(Number.isNaN) && (start === null || end === null || start <= end);
   return isPlain ? { start, end, isPlain } : { start: null, end: null, isPlain };
 }
+
+/** Whether a search has a time, which takes the place of the period shown. */
+export const isTimed = (text) => /(^|[\s(-])(since|until|date):/i.test(text.replace(/"[^"]*"/g, ""));
 
 /** `filters` within the period that is shown, unless they have a date of their own. */
 export async function inPeriod(filters) {
   if (filters.date) return filters;
-  const [start, end] = ends(await periodOf({ ...here(), filters }));
-  return start === null ? filters : withCondition(filters, "date", "range", [{ start, end }]);
+  return within(filters, ...ends(await periodOf({ ...here(), filters })));
 }
 
 /** The state for one of the times of place.js. */
 export const atTime = (time) => ({ time, filters: without(here().filters, "date"), open: null });
 
 /** The state for two bounds in ms, either of which may be null. */
-export function between(start, end) {
-  const range = Object.fromEntries(Object.entries({ start, end }).filter(([, bound]) => bound !== null));
-  const rest = without(here().filters, "date");
-  return { filters: Object.keys(range).length ? withCondition(rest, "date", "range", [range]) : rest, time: "all", open: null };
-}
+export const between = (start, end) => ({ filters: within(here().filters, start, end), time: "all", open: null });

@@ -66,13 +66,22 @@ export function entityHere() {
   }
 }
 
-/** Go to a changed state; `replace` adds no history entry, `zoomed` says that it is a part of the period before. */
-export function go(changes, { replace = false, zoomed = false } = {}) {
+/** Go to a changed state; `options` are those of `visit`. */
+export function go(changes, options) {
   const target = address({ ...here(), ...changes });
-  if (target === location.pathname + location.search) return;
-  history[replace ? "replaceState" : "pushState"]({ zoomed }, "", target);
-  moved();
+  if (target !== location.pathname + location.search) visit(target, options);
 }
+
+/** Show a URL: from the top, unless it has the same rows. `replace` adds no history entry, `zoomed` says that it is a part of the period before. */
+export function visit(url, { replace = false, zoomed = false } = {}) {
+  const before = rows();
+  history[replace ? "replaceState" : "pushState"]({ zoomed }, "", url);
+  moved();
+  if (rows() !== before) scrollTo(0, 0);
+}
+
+/** The place without what leaves the rows as they are. */
+const rows = () => stringify([location.pathname, { ...here(), open: null, by: null }]);
 
 /** Follow a link within the pages without a reload. */
 export function follow(event) {
@@ -81,12 +90,12 @@ export function follow(event) {
   if (!link || !plain || event.defaultPrevented || link.target || link.origin !== location.origin || link.hash) return;
   if (link.pathname.startsWith("/docs") || link.pathname.startsWith("/openapi") || link.hasAttribute("download")) return;
   event.preventDefault();
-  if (link.href !== location.href) history.pushState(null, "", link.href);
-  moved();
+  if (link.href === location.href) moved();
+  else visit(link.href);
 }
 
 /** Draw the state that is now in the URL, as browsers do when going back. */
-export const moved = () => dispatchEvent(new PopStateEvent("popstate"));
+const moved = () => dispatchEvent(new PopStateEvent("popstate"));
 
 /** Whether going back leads to the period of which this is a part. */
 export const isZoomed = () => history.state?.zoomed === true;
@@ -131,17 +140,4 @@ export function withValue(filters, name, operator, value) {
 export function without(filters, name) {
   const { [name]: _, ...rest } = filters;
   return rest;
-}
-
-/** `filters` with "N days ago" replaced by timestamps, so that the time range stays fixed. */
-export function frozen(filters, now) {
-  const ago = (days) => listed(days).map((one) => now - Math.trunc(one * 86_400_000));
-  return Object.fromEntries(
-    Object.entries(filters).map(([name, operators]) => {
-      const { gte_ndays: least, lte_ndays: most, ...others } = operators ?? {};
-      const bounds = { ...(least !== undefined && { start: Math.min(...ago(least)) }), ...(most !== undefined && { end: Math.max(...ago(most)) }) };
-      const values = Object.values(bounds);
-      return [name, values.length && values.every(Number.isFinite) && !others.range ? { ...others, range: [bounds] } : operators];
-    }),
-  );
 }

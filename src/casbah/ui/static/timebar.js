@@ -3,16 +3,21 @@
 import { button, buttons, closePopover, field, form, h, opener, popover, put } from "./dom.js";
 import { atTime, between, ends } from "./period.js";
 import { go, here, isZoomed, TIMES } from "./place.js";
-import { bare, condition, fromInput, isLocal, setLocal, toInput, zoneAt, zoneName } from "./words.js";
+import { bare, condition, fromInput, isLocal, listed, setLocal, toInput, zoneAt, zoneName } from "./words.js";
 
 const TITLES = { "24h": ["24 h", "The 24 hours"], "7d": ["7 d", "The 7 days"], "30d": ["30 d", "The 30 days"], all: ["All", "All time"] };
 
+/** Buttons of the usual times; a click calls `choose` with one of them. */
+export const timeButtons = (choose) =>
+  TIMES.map((time) => {
+    const [text, title] = TITLES[time];
+    const whole = time === "all" ? title : `${title} until now, or until the newest activity if that is over a day old`;
+    return button(text, () => choose(time), { title: whole, "data-time": time });
+  });
+
 /** The bar; `draw(period)` shows a period, null while it is not known; `open()` opens its form; `changed()` is called when the zone has changed. */
 export function timeBar(changed) {
-  const times = TIMES.map((time) => {
-    const [text, title] = TITLES[time];
-    return button(text, () => go(atTime(time)), { title: time === "all" ? title : `${title} until the newest activity`, "data-time": time });
-  });
+  const times = timeButtons((time) => go(atTime(time)));
   let shown = null;
   /** Go to other bounds: `before` and `after` are how much later they begin and end, in lengths of the period. */
   const move = (before, after) => {
@@ -44,14 +49,19 @@ export function timeBar(changed) {
   return { node, draw, open: () => range.click() };
 }
 
+/** Two bounds to the minute. */
+export const spanText = (...bounds) => bounds.map((ms) => (ms === null ? "…" : bare(ms).slice(0, 16))).join(" – ");
+
 function words(period) {
-  const { date } = here().filters;
   if (period === null) return "…";
-  if (period.isPlain && !(date && ("gte_ndays" in date || "lte_ndays" in date))) {
-    const [start, end] = boundsOf(period).map((bound) => (bound === null ? "…" : bare(bound).slice(0, 16)));
-    return start === end && start === "…" ? "All time" : `${start} – ${end}`;
+  const conditions = Object.entries(here().filters.date ?? {});
+  const isRelative = conditions.length === 1 && conditions[0][0].endsWith("_ndays");
+  if (period.isPlain && !isRelative) {
+    const [start, end] = boundsOf(period);
+    return start === null && end === null ? "All time" : spanText(start, end);
   }
-  return Object.entries(date).map(([operator, operands]) => condition("date", operator, operands)).map(([, how, values]) => [how, " ", ...values]);
+  const texts = conditions.map(([operator, operands]) => condition("date", operator, operands).slice(1)).map(([how, values]) => [how, " ", ...values]);
+  return listed(texts, " and ");
 }
 
 const boundsOf = (period) => [period.start, period.end === null ? null : ends(period)[1]];
