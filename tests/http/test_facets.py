@@ -253,3 +253,18 @@ def test_what_is_refused(ask, path, body, text):
 def test_countable_are_all_but_words_moments_and_ids():
     assert set(FILTERS) - set(COUNTABLE) == {"text", "date", "created", "activity.id"}
     assert FIELDS["id"] not in {row.field for row in COUNTABLE.values()}
+
+
+def test_values_are_compared_with_what_was_before(ask: Asker) -> None:
+    since = NOW - 10 * DAY
+    answer = asked(ask, FACETS, facets=["user.username", "user.tags"], newSince=since, limit=7, spelled=True)
+    for facet, row in zip(answer["facets"], (FILTERS["user.username"], FILTERS["user.tags"]), strict=True):
+        recent, before = Counter(), Counter()
+        for each in RECORDS:
+            (recent if each["timestamp"] >= since else before).update(values(row.field, Reading(each)))
+        wanted = sorted(recent, key=lambda value: (value in before, -recent[value], value))[:7]
+        assert [item["value"] for item in facet["values"]] == wanted
+        assert [(item["total"], item["before"]) for item in facet["values"]] == [(recent[v], before[v]) for v in wanted]
+        assert facet["count"] == len(recent)
+    assert {item["text"] for item in answer["facets"][0]["values"]} <= {each["user"]["userName"] for each in RECORDS}
+    assert all("text" not in item for item in answer["facets"][1]["values"])

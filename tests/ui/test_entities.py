@@ -87,12 +87,14 @@ def test_what_is_new_is_told_from_what_was_there_before(opened: Callable[..., An
     page = page_of(opened, "users", ANN)
     assert rows(page, "Country") == [["Peru", "1", "new"]]
     assert rows(page, "Verb") == [["Download", "1", "new"]]
-    assert rows(page, "App") == [["Planner", "1", "12"]]
+    # Twelve in the 34 days before these 7.
+    assert rows(page, "App") == [["Planner", "1", "2.5"]]
     page.get_by_role("link", name="30 days").click()
     page.wait_for_function("() => location.search === '?days=30'")
     page.get_by_role("cell", name="Germany").wait_for()
     settled(page)
-    assert rows(page, "Country") == [["Germany", "6", "6"], ["Peru", "1", "new"]][::-1]
+    # The time before is shorter than 30 days.
+    assert rows(page, "Country") == [["Germany", "6", "6.0"], ["Peru", "1", "new"]][::-1]
 
 
 def test_places_names_and_sentences(opened: Callable[..., Any]) -> None:
@@ -102,7 +104,7 @@ def test_places_names_and_sentences(opened: Callable[..., Any]) -> None:
     assert at == {"Berlin, Germany: 12 activities": (53.7, 25.0), "Lima, Peru: 1 activity": (28.6, 68.0)}
     assert page.get_by_role("link", name="ann.other").get_attribute("href") == "/users/ann.other"
     sentences = page.locator(".sentences li").all_inner_texts()
-    assert f"{ANN} failed to download {FILE} in Planner from {ADDRESS} (Lima, Peru) · failed" in sentences[0]
+    assert f"failed to download {FILE} in Planner from {ADDRESS} (Lima, Peru) · failed" in sentences[0]
     assert len(sentences) == 13
     page.locator(".sentences li a", has_text=FILE).first.click()
     page.wait_for_function("file => location.pathname === `/files/${encodeURIComponent(file)}`", arg=FILE)
@@ -131,6 +133,27 @@ def test_an_address_is_tagged_in_place(opened: Callable[..., Any], stocked: Any)
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_text("Removed").wait_for()
     assert ADDRESS not in [stored.definition.name for stored in stocked[1].services.ranges.all(TENANT)]
+
+
+def test_a_page_of_what_is_all_new_says_so_once(opened: Callable[..., Any]) -> None:
+    page = page_of(opened, "addresses", ADDRESS)
+    page.get_by_text("all of it is new.").wait_for()
+    assert page.get_by_text("new", exact=True).count() == 0
+    assert rows(page, "User") == [[ANN, "1"]]
+
+
+def test_values_are_spelled_as_their_source_does_and_all_are_listed(opened: Callable[..., Any], stocked: Any) -> None:
+    agents = [f"Planner/{number} (Desktop)" for number in range(11)]
+    made = [
+        activity(f"agent-{number}", timestamp=wall_clock(), device={"clientIP": "198.18.7.8", "userAgent": agent})
+        for number, agent in enumerate(agents)
+    ]
+    stocked[1].services.store.tenant(TENANT).insert(map(arrival, made))
+    page = page_of(opened, "addresses", "198.18.7.8")
+    assert len(rows(page, "User agent")) == 8
+    page.get_by_role("button", name="3 more").click()
+    page.get_by_role("button", name="3 more").wait_for(state="detached")
+    assert sorted(name for name, _ in rows(page, "User agent")) == sorted(agents)
 
 
 def test_what_has_no_activities_says_so(opened: Callable[..., Any]) -> None:

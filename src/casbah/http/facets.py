@@ -5,17 +5,20 @@ A value is in its compared form (`activity/fields.py`), and `eq` takes it unchan
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from msgspec import Meta
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from casbah.activity.deadline import Deadline
-from casbah.activity.fields import Field, Kind, Value, entity_term
+from casbah.activity.fields import FIELDS, Field, Kind, Value, entity_term
 from casbah.activity.language import FILTERS, Filter, filter_named
-from casbah.activity.predicate import Predicate
-from casbah.activity.query import limit_of
+from casbah.activity.predicate import Predicate, Range, Terms, both
+from casbah.activity.query import Query, flag_of, limit_of, whole_of
+from casbah.activity.record import MAX_INT, MIN_INT, strings
 from casbah.activity.text import exact, folded
+from casbah.base import jsontext
 from casbah.errors import LimitExceededError, MalformedBodyError, UncountableFilterError, describe
 from casbah.http.answers import Answer, Count, FilterValue
 from casbah.http.context import RequestContext
@@ -28,6 +31,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 10, 1_000
 MAX_PREFIX = 4_096
 _ANYBODY = entity_term("", None, None)
 _CASED = (Kind.ID, Kind.ENTITY, Kind.SOURCE)
+_FOLDED = (Kind.TEXT, Kind.PATH, Kind.URL)
 
 
 COUNTABLE: Mapping[str, Filter] = {name: row for name, row in FILTERS.items() if row.countable}
@@ -59,6 +63,17 @@ FACET_PARAMETERS = (
         "limit", ref("Count"), f"Maximum number of values per filter: {DEFAULT_LIMIT} by default, {MAX_LIMIT} at most"
     ),
     PREFIX,
+    Parameter(
+        "spelled",
+        ref("Flag"),
+        "Whether values that are compared without case have the spelling of their newest activity. It costs a search per value",
+    ),
+    Parameter(
+        "newSince",
+        ref("Moment"),
+        "Counts activities from this time on, in ms since the epoch, and says of each value how many were `before`: those "
+        "that are new come first",
+    ),
     *SEARCH_PARAMETERS,
 )
 
@@ -72,11 +87,18 @@ class FacetRequest:
     prefix: str
     limit: int
     deadline: Deadline
+    spelled: bool = False
+    earlier: Predicate | None = None
+    """What matched before the time from which on values are counted; None: nothing is compared."""
 
 
 class ValueCount(Answer):
     value: FilterValue
     total: Annotated[int, Meta(ge=1)]
+    before: (
+        Annotated[Count, Meta(description="With `newSince`: how many there were before; 0: it is new")] | UnsetType
+    ) = UNSET
+    text: Annotated[str, Meta(description="With `spelled`: as its newest activity spells it")] | UnsetType = UNSET
 
 
 class Facet(Answer):
@@ -84,6 +106,10 @@ class Facet(Answer):
     values: Annotated[
         Sequence[ValueCount], Meta(description="The most frequent first, equals in the order of their values")
     ]
+    count: (
+        Annotated[Count, Meta(description=f"With `newSince`: how many values there are, {MAX_LIMIT} at most")]
+        | UnsetType
+    ) = UNSET
 
 
 class Facets(Answer):
@@ -98,12 +124,16 @@ async def list_facets(context: RequestContext) -> Facets:
 
 
 def _facet_request(body: Mapping[str, Any], predicate: Predicate, context: RequestContext) -> FacetRequest:
+    since = whole_of(body, "newSince")
+    since = None if since is None else max(MIN_INT, min(since, MAX_INT))
     return FacetRequest(
-        predicate=predicate,
+        predicate=predicate if since is None else both(predicate, Range(FIELDS["date"], low=since)),
         rows=[counted_filter(name) for name in names_of(body, "facets", default=USUAL)],
         prefix=prefix_of(body),
         limit=limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT),
         deadline=context.deadline,
+        spelled=flag_of(body, "spelled"),
+        earlier=None if since is None else both(predicate, Range(FIELDS["date"], high=since, with_high=False)),
     )
 
 
@@ -170,5 +200,39 @@ def _count_facets(request: FacetRequest, context: RequestContext) -> Facets:
 
 
 def _facet(request: FacetRequest, row: Filter, context: RequestContext) -> Facet:
+    if request.earlier is not None:
+        return _compared(request, request.earlier, row, context)
     counts = most_frequent(request, row, context)
-    return Facet(row.name, [ValueCount(shown(row.field, value), total) for value, total in counts])
+    return Facet(row.name, [_value(request, row, value, total, context) for value, total in counts])
+
+
+def _compared(request: FacetRequest, earlier: Predicate, row: Filter, context: RequestContext) -> Facet:
+    """The values, with how many activities had each before; first those that none had."""
+    counts = most_frequent(replace(request, limit=MAX_LIMIT), row, context)
+    known = both(earlier, Terms(row.field, tuple(value for value, _ in counts)))
+    before = dict(most_frequent(replace(request, predicate=known, limit=MAX_LIMIT), row, context))
+    first = sorted(counts, key=lambda item: item[0] in before)[: request.limit]
+    if len(before) == MAX_LIMIT:  # Activities may have other values, too, so some of these may be missing.
+        for value in {value for value, _ in first} - before.keys():
+            before[value] = context.tenant.count(both(earlier, Terms(row.field, (value,))), deadline=request.deadline)
+    values = [
+        msgspec.structs.replace(_value(request, row, value, total, context), before=before.get(value, 0))
+        for value, total in first
+    ]
+    return Facet(row.name, values, count=len(counts))
+
+
+def _value(request: FacetRequest, row: Filter, value: Value, total: int, context: RequestContext) -> ValueCount:
+    spelled = request.spelled and row.field.kind in _FOLDED
+    return ValueCount(
+        shown(row.field, value), total, text=_spelling(request, row, value, context) if spelled else UNSET
+    )
+
+
+def _spelling(request: FacetRequest, row: Filter, value: Value, context: RequestContext) -> str | UnsetType:
+    """A text as its newest activity spells it; UNSET if that was deleted meanwhile."""
+    matching = both(request.predicate, Terms(row.field, (value,)))
+    newest = Query(matching, FIELDS["date"], descending=True, skip=0, limit=1)
+    records = context.tenant.find(newest, deadline=request.deadline).records
+    texts = (text for record in records for text in strings(jsontext.parse_object(record)))
+    return next((text for text in texts if folded(text) == value), UNSET)

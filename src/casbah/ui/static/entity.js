@@ -2,23 +2,24 @@
 
 import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
-import { attempt, button, h, quiet } from "./dom.js";
+import { attempt, button, h, put, quiet } from "./dom.js";
 import { loading } from "./failure.js";
+import { heights, roundUp } from "./histogram.js";
 import { facts } from "./insights.js";
 import { label, learnFrom, valueLabel } from "./language.js";
-import { countLink, momentLink, sentenceNodes, valueLink } from "./link.js";
+import { countLink, momentLink, searchLink, sentenceNodes, valueLink } from "./link.js";
 import { placesOf } from "./map.js";
 import { naming } from "./names.js";
 import { categories, change, page, table, tagsOf } from "./pages.js";
 import { DAY } from "./period.js";
-import { address, KINDS, only } from "./place.js";
+import { address, comparable, KINDS, only } from "./place.js";
 import { filled } from "./sparkline.js";
 import { activities as activitiesText, counted, moment, plural } from "./words.js";
 
 const DAYS = [1, 7, 30];
 const USUAL_DAYS = 7;
-const COMPARED = 200;
 const SHOWN = 8;
+const MANY = 10;
 const ROWS = 20;
 const MAX_NAMES = 100;
 const FIELDS = ["user.username", "service", "verb", "ip.address", "location.country", "location.organizations", "device.type", "userAgent.userAgent", "session", "fileSelector", "user.tags", "user.orgUnit", "ip.category", "ip.tags"];
@@ -35,14 +36,14 @@ export function entityPage({ kind, value }, { mayManage }) {
     const [newest, oldest] = await Promise.all([first(mine, "desc"), first(mine, "asc")]);
     if (!newest.total) return h("p", "No activities. ", h("a", { href: "/" }, "Go to the log"));
     learnFrom(newest.data);
-    const end = Number(newest.data[0].timestamp);
+    const [begin, end] = [oldest, newest].map(({ data }) => Number(data[0].timestamp));
     const start = end - daysShown() * DAY;
     return [
       await summary(mine, newest, oldest.data[0]),
       naming(filter, value, { mayManage, again }),
       filter === "ip.address" && mayManage && section("Tag this address", () => tagging(value, mine, again)),
       section("Over time", () => timeline(mine)),
-      section(h("span", "What is new ", period()), () => comparison(mine, filter, { start, end })),
+      section(h("span", "What is new ", period()), () => comparison(mine, filter, begin, { start, end })),
       section("Places", async () => (await placesOf(mine)) ?? quiet("No coordinates are stored with these activities.")),
       filter === "user.username" && section("Other names", () => otherNames(value, mine)),
       section("Activities", () => activities(mine)),
@@ -72,11 +73,11 @@ async function timeline(mine) {
   const { spans, first, last, width, series, rest } = await api.histogram({ filters: mine, by: "service" });
   const apps = series.map((app) => ({ ...app, color: `series-${seriesOf("service", app.value)}`, name: [valueLabel("service", app.value), " ", countLink({ ...mine, ...only("service", app.value) }, app.total)] }));
   if (rest.total) apps.push({ ...rest, color: "series-rest", name: ["Others ", counted(rest.total)] });
-  const most = Math.max(...spans.map((span) => span.total));
+  const top = roundUp(Math.max(...spans.map((span) => span.total)));
   const bars = filled(spans, { first: spans[0].start, last, width }).map(([start, total]) => {
     const pieces = apps.map((app) => {
       const part = app.spans.find((span) => span.start === start)?.total;
-      return part && h(`span.piece.${app.color}`, { style: { height: `${Math.max((part / most) * 100, 2)}%` } });
+      return part && h(`span.piece.${app.color}`, { style: { height: `${Math.max((part / top) * 100, 2)}%` } });
     }).filter(Boolean);
     if (!pieces.length) return h("span.spark");
     const text = `${moment(start)}: ${activitiesText(total)}`;
@@ -84,31 +85,30 @@ async function timeline(mine) {
     return h("a.spark", { href: address({ filters: { ...mine, date: { range: [range] } } }), title: text, "aria-label": text }, pieces);
   });
   const keys = apps.map(({ color, name }) => h("li", h(`span.swatch.${color}`), name));
-  return [h(".sparkline.tall", bars), h(".axis", h("span", moment(first)), h("span", moment(last))), h("ul.keys", keys)];
+  return [h(".sparkline.tall", heights(top), bars), h(".axis", h("span", moment(first)), h("span", moment(last))), h("ul.keys", keys)];
 }
 
-/** The values of each field in the period, with how often they occurred before it; new ones first. */
-async function comparison(mine, own, window) {
-  const fields = FIELDS.filter((name) => name !== own);
-  const recent = { ...mine, date: { range: [window] } };
-  const before = { ...mine, date: { range: [{ end: window.start - 1 }] } };
-  const { facets } = await api.facets({ filters: recent, facets: fields, limit: COMPARED });
-  const rows = await Promise.all(facets.filter(({ values }) => values.length).map((facet) => compared(facet, recent, before)));
-  const note = ["Now is from ", moment(window.start), " to the newest activity; before is all that was earlier."];
-  return [quiet(note), h(".compared", rows)];
-}
-
-async function compared({ filter, values }, recent, before) {
-  const earlier = { ...before, [filter]: { eq: values.map(({ value }) => value) } };
-  const { facets } = await api.facets({ filters: earlier, facets: [filter], limit: 1_000 });
-  const counts = new Map(facets[0].values.map(({ value, total }) => [String(value), total]));
-  const rows = values.map(({ value, total }) => ({ value, total, old: counts.get(String(value)) ?? 0 }));
-  const shown = [...rows.filter(({ old }) => !old), ...rows.filter(({ old }) => old)].slice(0, SHOWN).map(({ value, total, old }) => {
-    const one = only(filter, value);
-    return [valueLink(filter, value), number(countLink({ ...recent, ...one }, total)), number(old ? countLink({ ...before, ...one }, old) : h("b.wrong", "new"))];
-  });
-  const more = `and ${values.length === COMPARED ? "at least " : ""}${counted(rows.length - SHOWN)} more`;
-  return h("div", table(label(filter), [label(filter), "Now", "Before"], shown), rows.length > SHOWN && quiet(more));
+/** The values of each field in the period, with how often they occurred before it, in as much time; new ones first. */
+async function comparison(mine, own, begin, { start, end }) {
+  const ask = (facets, limit) => api.facets({ filters: mine, facets, limit, newSince: start, spelled: true });
+  const [days, periods] = [plural(daysShown(), "day"), (start - begin) / (daysShown() * DAY)];
+  const [recent, before] = [{ start, end }, { end: start - 1 }].map((range) => ({ ...mine, date: { range: [range] } }));
+  const row = (filter, { value, total, before: old, text }) => {
+    const [one, name] = [only(filter, value), valueLabel(filter, value)];
+    const average = Math.max(old / Math.max(periods, 1), 0.1).toFixed(1);
+    const earlier = old ? searchLink({ ...before, ...one }, average) : h("b.wrong", "new");
+    return [valueLink(filter, value, name === value ? text : name), number(countLink({ ...recent, ...one }, total)), ...(periods > 0 ? [number(earlier)] : [])];
+  };
+  const draw = (box, { filter, values, count }) => {
+    const known = values.filter(({ value }) => valueLabel(filter, value).toLowerCase() !== "none");
+    const more = count - values.length;
+    const all = async () => draw(box, (await ask([filter], values.length * MANY)).facets[0]);
+    const titles = [label(filter), "Now", ...(periods > 0 ? ["Before"] : [])];
+    return put(box, known.length > 0 && table(label(filter), titles, known.map((item) => row(filter, item))), more > 0 && button(`${counted(more)} more`, () => attempt(all), { class: "bare" }));
+  };
+  const { facets } = await ask(FIELDS.filter((name) => name !== own), SHOWN);
+  const note = periods > 0 ? `Now: the ${days} to the newest activity. Before: the average of ${days}, since ${moment(begin)}.` : `First seen on ${moment(begin)}: all of it is new.`;
+  return [quiet(note), h(".compared", facets.filter(({ count }) => count).map((facet) => draw(h("div"), facet)))];
 }
 
 const number = (content) => h("td.number", content);
@@ -125,6 +125,8 @@ async function otherNames(name, mine) {
 }
 
 async function activities(mine) {
+  // The page is about whom each sentence would begin with.
+  const without = (pieces) => (comparable(only(pieces[0].filter, pieces[0].value)) === comparable(mine) && pieces[1].text === " " ? pieces.slice(1) : pieces);
   const list = h("ol.sentences");
   const older = button("Show older", () => attempt(more));
   let skip = 0;
@@ -132,7 +134,7 @@ async function activities(mine) {
     const { data, hasNext } = await api.sentences({ filters: mine, skip, limit: ROWS });
     skip += data.length;
     older.hidden = !hasNext;
-    list.append(...data.map(({ activityId, timestamp, pieces }) => h("li", momentLink(mine, { _id: activityId, timestamp }), h("span.grow.sentence", sentenceNodes(pieces)))));
+    list.append(...data.map(({ activityId, timestamp, pieces }) => h("li", momentLink(mine, { _id: activityId, timestamp }), h("span.grow.sentence", sentenceNodes(without(pieces))))));
   };
   await more();
   return [list, older];

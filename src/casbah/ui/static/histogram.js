@@ -76,7 +76,7 @@ function drawn({ by, spans: full, series, rest, first, last, width, total, ticks
 }
 
 /** The lines of the full and the half height, with their numbers. */
-const heights = (top) =>
+export const heights = (top) =>
   (top > 1 ? [1, 2] : [1]).map((part) => h(".height", { "aria-hidden": true, style: { top: `${HEIGHT - HEIGHT / part}px` } }, h("span", counted(top / part))));
 
 function axis(ticks, begin, length) {
@@ -88,7 +88,7 @@ function axis(ticks, begin, length) {
 }
 
 /** The least of 1, 2, 4 or 10 times a power of ten that is not less than a number: its half is an integer from 2 on. */
-function roundUp(value) {
+export function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 4, 10].map((factor) => factor * power).find((round) => round >= value);
 }
