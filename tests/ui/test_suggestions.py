@@ -81,6 +81,20 @@ def test_who_types_the_beginning_of_a_user_gets_the_users_activities(panel: Call
     assert chips(page) == ["User is clerk-033@contoso.example"]
 
 
+def test_a_value_that_cannot_be_is_not_taken(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    page.get_by_role("button", name="More filters").click()
+    page.get_by_role("dialog", name="Filters").get_by_role("button", name="Verb verb").click()
+    page.locator(BOX).fill("banana")
+    page.keyboard.press("Enter")
+    page.get_by_text("No such value.").wait_for()
+    assert not filters_of(page)
+    page.locator(BOX).fill("download")
+    entered(page)
+    assert filters_of(page) == {"verb": {"eq": ["download"]}}
+
+
 def test_arrows_choose(panel: Callable[[str], Any]) -> None:
     page = panel("User")
     page.keyboard.type("clerk-044")

@@ -1,7 +1,7 @@
 // The panel that edits one filter: its operator and its values, with suggestions from the data.
 
 import * as api from "./api.js";
-import { activate, button, debounce, field, h, put } from "./dom.js";
+import { activate, button, debounce, field, h, put, quiet } from "./dom.js";
 import { failure } from "./failure.js";
 import { parse, stringify, typedNumber } from "./json.js";
 import * as language from "./language.js";
@@ -120,7 +120,7 @@ function several(state, change, { others, redraw }) {
     // Screen readers announce the active one by its id.
     options.forEach(({ node }, position) => (node.querySelector("input, button").id = `suggestion-${position}`));
     Object.assign(shown, { text, options, active: -1 });
-    put(list, options.map(({ node }) => node));
+    put(list, options.map(({ node }) => node), text && !options.length && quiet("No such value."));
     highlight(text ? Math.max(values.findIndex(({ value }) => isCalled(name, value, text)), 0) : -1);
     if (shown.awaited === text) take();
   };
@@ -148,7 +148,7 @@ function several(state, change, { others, redraw }) {
       return void suggest();
     }
     shown.awaited = null;
-    if (shown.active < 0) return;
+    if (!shown.options[shown.active]) return;
     shown.options[shown.active].take();
     redraw();
   };
@@ -198,7 +198,8 @@ function valueOption(name, value, { total, checked, toggle }) {
  * text; `suggestions` is null if that is unknown.
  */
 function typedOptions({ name, operator, values }, text, { suggestions, toggle, change }) {
-  if (!text || suggestions?.some(({ value }) => isCalled(name, value, text))) return [];
+  // Of an enumeration, all values are suggested.
+  if (!text || suggestions?.some(({ value }) => isCalled(name, value, text)) || (suggestions && language.typeOf(name) === "enumeration")) return [];
   const option = (operator, take) => ({
     node: h(".option", h("button.bare.grow", { onclick: take }, language.operatorLabel(name, operator), " “", text, "”")),
     take,
