@@ -198,8 +198,8 @@ function valueOption(name, value, { total, checked, toggle }) {
  * text; `suggestions` is null if that is unknown.
  */
 function typedOptions({ name, operator, values }, text, { suggestions, toggle, change }) {
-  // Of an enumeration, all values are suggested.
-  if (!text || suggestions?.some(({ value }) => isCalled(name, value, text)) || (suggestions && language.typeOf(name) === "enumeration")) return [];
+  // Enumerations suggest all their values.
+  if (!text || (language.typeOf(name) === "enumeration" ? suggestions : suggestions?.some(({ value }) => isCalled(name, value, text)))) return [];
   const option = (operator, take) => ({
     node: h(".option", h("button.bare.grow", { onclick: take }, language.operatorLabel(name, operator), " “", text, "”")),
     take,

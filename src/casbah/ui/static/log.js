@@ -288,14 +288,8 @@ function pageLink(filters) {
 /** Shown instead of rows: what helps to find some. */
 function nothing() {
   const { filters, time } = here();
-  const { date, ...others } = filters;
-  const isFiltered = Object.keys(others).length > 0;
-  const isTimed = date || time !== "all";
-  if (!isTimed && !isFiltered) return NO_ACTIVITIES();
-  return [
-    h("p", isTimed ? "No activities match in this period." : "No activities match."),
-    isTimed && button("Search all time", () => go(atTime("all"))),
-  ];
+  if (filters.date || time !== "all") return [h("p", "No activities match in this period."), button("Search all time", () => go(atTime("all")))];
+  return Object.keys(filters).length ? h("p", "No activities match.") : NO_ACTIVITIES();
 }
 
 function showRequest(filters) {

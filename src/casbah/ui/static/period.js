@@ -58,18 +58,18 @@ function within(filters, start, end) {
 }
 
 /** The bounds of a period on a chart: up to the newest activity at most. */
-export const ends = ({ start, end, last }) => [start, end === null ? (start === null ? null : Math.max(last, start)) : Math.min(end, Math.max(last, start ?? last))];
+export const ends = ({ start, end, last }) => [start, start === null && end === null ? null : Math.min(end ?? Infinity, Math.max(last, start ?? last))];
 
 const single = (operands) => (Array.isArray(operands) ? (operands.length === 1 ? operands[0] : undefined) : operands);
 
 const bound = (ms) => (ms === null || ms === undefined ? null : Number(ms));
 const BOUNDS = {
   range: (range) => (isNested(range) ? [bound(range.start), bound(range.end)] : []),
-  eq: (ms) => [Number(ms), Number(ms)],
-  gt: (ms) => [Number(ms) + 1, null],
-  gte: (ms) => [Number(ms), null],
-  lt: (ms) => [null, Number(ms) - 1],
-  lte: (ms) => [null, Number(ms)],
+  eq: (ms) => [bound(ms), bound(ms)],
+  gt: (ms) => [bound(ms) + 1, null],
+  gte: (ms) => [bound(ms), null],
+  lt: (ms) => [null, bound(ms) - 1],
+  lte: (ms) => [null, bound(ms)],
   gte_ndays: (days, now) => [Math.trunc(now - days * DAY), null],
   lte_ndays: (days, now) => [null, Math.trunc(now - days * DAY)],
 };
