@@ -80,7 +80,7 @@ export function visit(url, { replace = false, zoomed = false } = {}) {
   if (rows() !== before) scrollTo(0, 0);
 }
 
-/** The place without what leaves the rows as they are. */
+/** What decides which rows are shown. */
 const rows = () => stringify([location.pathname, { ...here(), open: null, by: null }]);
 
 /** Follow a link within the pages without a reload. */

@@ -7,7 +7,7 @@ import { bare, condition, fromInput, isLocal, listed, setLocal, toInput, zoneAt,
 
 const TITLES = { "24h": ["24 h", "The 24 hours"], "7d": ["7 d", "The 7 days"], "30d": ["30 d", "The 30 days"], all: ["All", "All time"] };
 
-/** Buttons of the usual times; a click calls `choose` with one of them. */
+/** Buttons of the usual times; `choose` is called with one. */
 export const timeButtons = (choose) =>
   TIMES.map((time) => {
     const [text, title] = TITLES[time];
