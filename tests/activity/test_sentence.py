@@ -131,6 +131,30 @@ WHOLE = [
         "Ann failed to reset a password in Entra ID · Reset user password · failed",
         id="the word of what failed",
     ),
+    pytest.param(
+        made("sign-in", rawDataJson={"authenticationRequirement": "singleFactorAuthentication"}),
+        "Ann signed in to Entra ID · single factor required",
+        id="one factor was enough",
+    ),
+    pytest.param(
+        made(
+            "sign-in-failed",
+            success=False,
+            rawDataJson={
+                "properties": {
+                    "AuthenticationRequirement": "multiFactorAuthentication",
+                    "ConditionalAccessStatus": "failure",
+                }
+            },
+        ),
+        "A sign-in as Ann failed in Entra ID · multi-factor required, conditional access failed · failed",
+        id="what stopped a sign-in",
+    ),
+    pytest.param(
+        made("sign-in", rawDataJson={"authenticationRequirement": 1, "conditionalAccessStatus": "unknownFutureValue"}),
+        "Ann signed in to Entra ID",
+        id="how somebody signed in is not said",
+    ),
     pytest.param(operation("sign-in", "Sign-in"), "Ann signed in to Entra ID", id="an operation that is the verb"),
     pytest.param(made("share", *FILE), "Ann shared plan.docx or changed its sharing in Entra ID", id="sharing"),
     pytest.param(made("alert", user=None), "An alert was raised in Entra ID", id="an alert of nobody"),

@@ -22,7 +22,7 @@ SIZE = {"width": 1_400, "height": 860}
 SHOWN = {
     "log": [".histogram rect", ".facet-value", ".log tbody tr", ".chip"],
     "drawer": [".drawer .sentence", ".drawer table", ".log tbody tr"],
-    "address": [".page .compared table", ".page .sparkline .spark", ".page .keys"],
+    "address": [".page .compared table", ".page .plot rect", ".page .keys"],
 }
 INTRUDER = "203.0.113.240"
 PATHS = {

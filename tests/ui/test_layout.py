@@ -216,6 +216,26 @@ def test_a_phone_shows_the_first_activity_without_scrolling(opened: Callable[...
     assert card["width"] > 350
 
 
+def test_the_cards_of_a_phone_are_aligned(opened: Callable[..., Any]) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    settled(page)
+    ends = page.locator(".log td:is(.of-time, .of-address)").evaluate_all(
+        "cells => cells.filter(c => c.textContent).map(c => Math.round(c.getBoundingClientRect().right))"
+    )
+    assert len(set(ends)) == 1
+
+
+def test_a_phone_has_space_around_an_activity(opened: Callable[..., Any]) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    settled(page)
+    page.locator(".log tbody a.open").first.click()
+    page.locator(".drawer .sentence").wait_for()
+    at_rest(page)
+    text, drawer = page.locator(".drawer .sentence").bounding_box(), page.locator(".drawer").bounding_box()
+    assert drawer["x"] >= 0
+    assert text["x"] >= 16
+
+
 @pytest.mark.parametrize(("width", "beside"), [(1440, True), (1280, True), (1024, False)])
 def test_the_drawer_is_beside_the_table_where_there_is_space(
     opened: Callable[..., Any], width: int, beside: bool

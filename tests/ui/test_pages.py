@@ -78,7 +78,30 @@ def test_refused_events_are_shown_and_removed(opened: Callable[..., Any], stocke
     page.locator(".page td", has_text="broken").first.wait_for()
     page.get_by_role("button", name=re.compile("^Remove the event")).first.click()
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
-    page.get_by_text("No refused events.").wait_for()
+    page.get_by_text("No rejects: no events were refused.").wait_for()
+
+
+def test_the_reason_of_a_reject_is_short_and_its_whole_on_demand(opened: Callable[..., Any], stocked: Any) -> None:
+    url, house = stocked
+    key, _ = house.services.tokens.create("unknown shipper", tenant=TENANT.name, scopes=["Ingest.write"])
+    event = b'{"of": "no source at all"}'
+    httpx.post(f"{url}/api/ext/v1/activities", content=event, headers={"Authorization": f"Token {key}"})
+    page = opened("/rejects")
+    row = page.locator(".page tbody tr", has_text="no source at all").first
+    row.wait_for()
+    assert "not named" in row.inner_text()
+    assert "cloudtrail" not in row.inner_text()
+    row.get_by_text("source not recognized", exact=True).click()
+    row.get_by_text("cloudtrail").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/pushes", "/rejects"])
+def test_a_page_says_which_permission_it_needs(opened: Callable[..., Any], stocked: Any, path: str) -> None:
+    page = opened(path, signed_in=False)
+    key, _ = stocked[1].services.tokens.create(f"reader of {path}", tenant=TENANT.name, scopes=["Investigation.read"])
+    page.get_by_label("Token").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("This page needs a token with the permission Admin.manage.").wait_for()
 
 
 def test_pushes_have_a_page(opened: Callable[..., Any], stocked: Any, tmp_path: Path) -> None:
@@ -147,7 +170,7 @@ def test_a_key_right_after_a_dialog_is_not_lost(opened: Callable[..., Any]) -> N
     page = opened()
     settled(page)
     page.keyboard.press("?")
-    page.get_by_role("dialog", name="Keys").wait_for()
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
     at_once = """() => {
       document.querySelector("dialog").close();
       document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
@@ -173,7 +196,7 @@ def test_keys(opened: Callable[..., Any]) -> None:
     page = opened()
     settled(page)
     page.keyboard.press("?")
-    page.get_by_role("dialog", name="Keys").get_by_text("Next activity").wait_for()
+    page.get_by_role("dialog", name="Keyboard shortcuts").get_by_text("Next activity").wait_for()
     page.keyboard.press("Escape")
     focused = "() => document.activeElement.closest('tr')?.rowIndex"
     for key, row in (("j", 1), ("j", 2), ("k", 1)):
@@ -197,5 +220,5 @@ def test_the_pages_of_the_menu_by_the_keyboard(opened: Callable[..., Any]) -> No
     page = opened()
     settled(page)
     press(page, ".menu-button")
-    press(page, ".float a:text-is('Refused events')")
-    page.get_by_role("heading", name="Refused events").wait_for()
+    press(page, ".float a:text-is('Rejects')")
+    page.get_by_role("heading", name="Rejects").wait_for()

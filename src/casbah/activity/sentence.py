@@ -3,7 +3,7 @@
 `WORDINGS` has a row per verb (`ingest/verbs.py`). A sentence says only what its record says. A verb stands for several things,
 such as granting and changing rights, so an object is in the clause only if its part in the activity leaves no doubt, and of
 several words for a verb all are said unless the operation has one of them. Other objects follow in brackets, then the
-operation in the source's own words, unless it is the verb's name, and a failure.
+operation in the source's own words, unless it is the verb's name, what a sign-in required, and a failure.
 """
 
 import re
@@ -29,6 +29,17 @@ _ACTORS, _ACTED_ON = (2, 4), 5
 _DIRECTORY_USER, _NAMED_ACCOUNT, _ACCOUNT = 2, 21, 23
 _PARTS = {3: "file", 4: "folder", 6: "application", 7: ""}
 """The part of an object that has none, as in MDCA's own records, by its type; every other type is a target."""
+
+_REQUIRED = {
+    "singlefactorauthentication": "single factor required",
+    "multifactorauthentication": "multi-factor required",
+}
+_ACCESS = {
+    "notapplied": "conditional access not applied",
+    "success": "conditional access passed",
+    "failure": "conditional access failed",
+}
+"""What sign-ins of Entra say of how somebody got in, or did not."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -300,13 +311,23 @@ def _origin(reading: Reading) -> Iterator[Piece]:
 
 
 def _notes(reading: Reading) -> Iterator[Piece]:
-    """The operation, unless it is the verb's name, and a failure with its reason."""
+    """The operation, unless it is the verb's name, what a sign-in required, and a failure with its reason."""
     operation = string(reading.main.get("rawOperationName"))
     if operation and operation.lower() != reading.record.get("verb"):
         yield Piece(f" · {_cut(operation)}", NOTE)
+    if how := _how_signed_in(reading):
+        yield Piece(f" · {', '.join(how)}", NOTE)
     message = string(part(reading.main, "activityResult").get("message"))
     if _failed(reading):
         yield Piece(f" · failed: {_cut(message)}" if message else " · failed", NOTE)
+
+
+def _how_signed_in(reading: Reading) -> list[str]:
+    """What the source's own event says of the factors and of conditional access; Log Analytics has it in `properties`."""
+    event = part(reading.record, "rawDataJson")
+    stated = {key.lower(): value for body in (event, part(event, "properties")) for key, value in body.items()}
+    rows = ((_REQUIRED, "authenticationrequirement"), (_ACCESS, "conditionalaccessstatus"))
+    return [texts[word] for texts, key in rows if (word := (string(stated.get(key)) or "").lower()) in texts]
 
 
 def _failed(reading: Reading) -> bool:

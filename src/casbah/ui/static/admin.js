@@ -15,15 +15,22 @@ const ACTS = 100;
 const REJECTS = 100;
 const EXCERPT = 60;
 
+/** What an act was about, if it has a name or an id. */
+function named({ rawDataJson }) {
+  const name = rawDataJson?.asked?.name ?? rawDataJson?.about;
+  return name && [": ", short(name)];
+}
+
 export const auditPage = () =>
   page("Audit trail", async () => {
     const filters = only("service", CASBAH);
     const { data, total } = await api.list({ filters, limit: ACTS });
-    const rows = data.map((act) => [momentLink(filters, act), short(userOf(act)), short(sentenceOf(act)), short(act.device?.clientIP)]);
+    const rows = data.map((act) => [momentLink(filters, act), short(userOf(act)), [short(sentenceOf(act)), named(act)], short(act.device?.clientIP)]);
+    if (!total) return quiet("No entries yet. What people and programs do in Casbah itself is listed here.");
     return [
-      quiet(`What people and programs did in Casbah itself: the newest ${counted(data.length)} of ${counted(total)} acts.`),
+      quiet(`What people and programs did in Casbah itself: the newest ${counted(data.length)} of ${counted(total)} entries.`),
       h("p", h("a.button", { href: address({ filters }) }, "Show them in the log")),
-      table("Acts", ["Date", "Who", "What", "IP address"], rows, "No acts yet."),
+      table("Acts", ["Date", "Who", "What", "IP address"], rows),
     ];
   });
 
@@ -138,25 +145,33 @@ function confirmed(number) {
   return formDialog(`Delete ${activities(number)}?`, field(`They cannot be restored. Type ${number} to delete them.`, typed), read, { act: "Delete", kind: "danger" });
 }
 
+const unfolding = (brief, whole) => h("details", h("summary", {}, brief), h("pre", { tabindex: "0" }, whole));
+
+/** The reason of a refusal, at first without what it lists. */
+function because(reason) {
+  const [brief] = reason.split("; known: ");
+  return h("span.wrong", {}, brief === reason ? reason : unfolding(brief, reason));
+}
+
 export const rejectsPage = () =>
-  page("Refused events", async (again) => {
+  page("Rejects", async (again) => {
     const { data, total } = await api.rejects(REJECTS);
     const replay = (body) => change(() => api.replayRejects(body), again, "Replayed; what is still refused stays");
     const rows = data.map(({ id, at, sender, source, reason, event }) => {
       const what = `the event of ${moment(at)}`;
       return [
-        moment(at),
+        h("td.when", moment(at)),
         sender,
-        source ?? "detected",
-        h("span.wrong", {}, reason),
-        h("details", h("summary", short(event).slice(0, EXCERPT)), h("pre", { tabindex: "0" }, event)),
+        source ?? "not named",
+        because(reason),
+        unfolding(short(event).slice(0, EXCERPT), event),
         [small("Replay", what, () => replay({ ids: [id] })), remover("Remove", what, () => api.removeReject(id), again, "Remove this event? It will not be stored.")],
       ];
     });
-    if (!rows.length) return quiet("No refused events.");
+    if (!rows.length) return quiet("No rejects: no events were refused.");
     return [
-      quiet(`The newest ${counted(data.length)} of ${counted(total)}.`),
+      quiet(`Events that were refused and not stored: the newest ${counted(data.length)} of ${counted(total)}.`),
       h("p", button("Replay all", () => replay({ everything: true }))),
-      table("Refused events", ["Date", "Sender", "Source", "Reason", "Event", ""], rows),
+      table("Rejects", ["Date", "Sender", "Source", "Reason", "Event", ""], rows),
     ];
   });

@@ -88,15 +88,15 @@ function around(record, at) {
   ].filter(([, , value]) => value);
   if (!alike.length) return null;
   const links = alike.map(([name, filter, value]) => h("a.button", { href: address({ filters: { ...only(filter, value), date } }) }, `Same ${name}`));
-  return h(".row.wrap", h("span.quiet", "Within 48 hours:"), links);
+  return h(".row.wrap", h("span.quiet", "48 hours before and after:"), links);
 }
 
 /** A field's value with its actions; `name` is what the activity calls an object with this id, such as a group. */
-function fact({ filter, value, name }) {
+function fact({ filter, value, name }, position, all) {
   const shown = short(valueLabel(filter, value));
   const text = valueLink(filter, value, shown);
   const known = name && short(name) !== shown;
-  return [h("dt", label(filter)), h("dd", h("span.grow.break", known ? [short(name), " ", h("span.quiet", {}, text)] : [text]), actions(filter, value))];
+  return [all[position - 1]?.filter !== filter && h("dt", label(filter)), h("dd", h("span.grow.break", known ? [short(name), " ", h("span.quiet", {}, text)] : [text]), actions(filter, value))];
 }
 
 function actions(filter, value) {

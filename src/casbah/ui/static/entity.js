@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
 import { attempt, button, h, put, quiet } from "./dom.js";
 import { loading } from "./failure.js";
-import { heights, roundUp } from "./histogram.js";
+import { drawn } from "./histogram.js";
 import { facts } from "./insights.js";
 import { label, learnFrom, valueLabel } from "./language.js";
 import { countLink, momentLink, searchLink, sentenceNodes, valueLink } from "./link.js";
@@ -12,15 +12,15 @@ import { placesOf } from "./map.js";
 import { naming } from "./names.js";
 import { categories, change, page, table, tagsOf } from "./pages.js";
 import { DAY } from "./period.js";
-import { address, comparable, KINDS, only } from "./place.js";
-import { filled } from "./sparkline.js";
-import { activities as activitiesText, counted, moment, plural } from "./words.js";
+import { comparable, go, KINDS, only } from "./place.js";
+import { counted, moment, plural, zoneName } from "./words.js";
 
 const DAYS = [1, 7, 30];
 const USUAL_DAYS = 7;
 const SHOWN = 8;
 const MANY = 10;
 const ROWS = 20;
+const TICKS = 8;
 const MAX_NAMES = 100;
 const FIELDS = ["user.username", "service", "verb", "ip.address", "location.country", "location.organizations", "device.type", "userAgent.userAgent", "session", "fileSelector", "user.tags", "user.orgUnit", "ip.category", "ip.tags"];
 
@@ -70,22 +70,11 @@ async function summary(mine, { total, data: [newest] }, oldest) {
 }
 
 async function timeline(mine) {
-  const { spans, first, last, width, series, rest } = await api.histogram({ filters: mine, by: "service" });
-  const apps = series.map((app) => ({ ...app, color: `series-${seriesOf("service", app.value)}`, name: [valueLabel("service", app.value), " ", countLink({ ...mine, ...only("service", app.value) }, app.total)] }));
-  if (rest.total) apps.push({ ...rest, color: "series-rest", name: ["Others ", counted(rest.total)] });
-  const top = roundUp(Math.max(...spans.map((span) => span.total)));
-  const bars = filled(spans, { first: spans[0].start, last, width }).map(([start, total]) => {
-    const pieces = apps.map((app) => {
-      const part = app.spans.find((span) => span.start === start)?.total;
-      return part && h(`span.piece.${app.color}`, { style: { height: `${Math.max((part / top) * 100, 2)}%` } });
-    }).filter(Boolean);
-    if (!pieces.length) return h("span.spark");
-    const text = `${moment(start)}: ${activitiesText(total)}`;
-    const range = { start, end: start + width - 1 };
-    return h("a.spark", { href: address({ filters: { ...mine, date: { range: [range] } } }), title: text, "aria-label": text }, pieces);
-  });
-  const keys = apps.map(({ color, name }) => h("li", h(`span.swatch.${color}`), name));
-  return [h(".sparkline.tall", heights(top), bars), h(".axis", h("span", moment(first)), h("span", moment(last))), h("ul.keys", keys)];
+  const result = await api.histogram({ filters: mine, by: "service", ticks: TICKS, zone: zoneName() });
+  const key = (color, ...name) => h("li", h(`span.swatch.series-${color}`), name);
+  const apps = result.series.map(({ value, total }) => key(seriesOf("service", value), valueLabel("service", value), " ", countLink({ ...mine, ...only("service", value) }, total)));
+  const chosen = (start, end) => go({ filters: { ...mine, date: { range: [{ start, end }] } } });
+  return h(".histogram", h(".plot", drawn(result, chosen)), h("ul.keys", apps, result.rest.total > 0 && key("rest", "Others ", counted(result.rest.total))));
 }
 
 /** The values of each field in the period, with how often they occurred before it, in as much time; new ones first. */

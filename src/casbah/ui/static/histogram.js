@@ -37,7 +37,7 @@ export function histogram() {
     const most = Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH));
     const chart = { trim: sort === "date", spans: SPANS, ticks: most, by, prefix: facetPrefix(by), series: SERIES };
     const result = await api.histogram({ filters: within, sortField: sort, zone: zoneName(), first, last, ...chart }, { signal });
-    put(plot, drawn(result, sort));
+    put(plot, drawn(result, (start, end) => narrow(sort, start, end)));
     put(legend, legendOf(result));
     const earlier = edge(result.before, (total) => `‹ ${total} earlier`, period.start, [null, result.first - 1]);
     const later = edge(result.after, (total) => `${total} later ›`, period.end, [result.last + 1, null]);
@@ -58,12 +58,13 @@ function edge(total, text, bound, outside) {
   return button(text(counted(total)), show, { class: "bare edge", title: isOther ? "Not in this period; show all time" : "Show them" });
 }
 
-function drawn({ by, spans: full, series, rest, first, last, width, total, ticks }, sort) {
+/** The bars of a result, with axes; `chosen(start, end)` is called for the time that is clicked or dragged over. */
+export function drawn({ by, spans: full, series, rest, first, last, width, total, ticks }, chosen) {
   if (!full.length) return h("p.quiet.empty", "No activity in this period.");
   const begin = full[0].start - Math.ceil((full[0].start - first) / width) * width;
   const spans = Math.floor((last - begin) / width) + 1;
   const high = Math.max(...full.map((span) => span.total));
-  const chart = { begin, width, spans, sort, top: roundUp(high) };
+  const chart = { begin, width, spans, chosen, top: roundUp(high) };
   const stacks = new Map(full.map((span) => [span.start, { ...span, parts: [] }]));
   const stack = (all, name) => all.spans.forEach(({ start, total }) => stacks.get(start)?.parts.push([name, total]));
   series.forEach((one, position) => stack(one, seriesOf(by, one.value, position)));
@@ -76,7 +77,7 @@ function drawn({ by, spans: full, series, rest, first, last, width, total, ticks
 }
 
 /** The lines of the full and the half height, with their numbers. */
-export const heights = (top) =>
+const heights = (top) =>
   (top > 1 ? [1, 2] : [1]).map((part) => h(".height", { "aria-hidden": true, style: { top: `${HEIGHT - HEIGHT / part}px` } }, h("span", counted(top / part))));
 
 function axis(ticks, begin, length) {
@@ -88,7 +89,7 @@ function axis(ticks, begin, length) {
 }
 
 /** The least of 1, 2, 4 or 10 times a power of ten that is not less than a number: its half is an integer from 2 on. */
-export function roundUp(value) {
+function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 4, 10].map((factor) => factor * power).find((round) => round >= value);
 }
@@ -108,7 +109,7 @@ function bar({ start, total, parts }, { begin, width, spans, top }) {
   return h("g", h("rect.hit", { x, width: 1, y: 0, height: HEIGHT }), pieces, svgTitle(`${spanStart(start, width)}: ${activities(total)}`));
 }
 
-function brushing(svg, brush, { begin, width, spans, sort }) {
+function brushing(svg, brush, { begin, width, spans, chosen }) {
   let from = null;
   const at = (event) => {
     const box = svg.getBoundingClientRect();
@@ -136,7 +137,7 @@ function brushing(svg, brush, { begin, width, spans, sort }) {
     const first = Math.min(Math.floor(low), spans - 1);
     const last = Math.abs(event.clientX - from.x) >= MIN_DRAG ? Math.min(Math.ceil(high), spans) : first + 1;
     from = null;
-    narrow(sort, begin + first * width, begin + last * width - 1);
+    chosen(begin + first * width, begin + last * width - 1);
   });
 }
 

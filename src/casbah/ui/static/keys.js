@@ -13,7 +13,7 @@ const LIST = {
 };
 
 export const showKeys = () =>
-  dialog("Keys", (done) => [
+  dialog("Keyboard shortcuts", (done) => [
     h("table.key-list", h("tbody", Object.entries(LIST).map(([key, what]) => h("tr", h("th", { scope: "row" }, h("kbd", key)), h("td", what))))),
     buttons(button("Close", () => done(), { autofocus: true })),
   ]);

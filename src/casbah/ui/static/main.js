@@ -2,7 +2,7 @@
 
 import { auditPage, deletionPage, exportsPage, rejectsPage, retentionPage } from "./admin.js";
 import * as api from "./api.js";
-import { closePopover, h, opener, popover, put, setTitle, toast } from "./dom.js";
+import { button, closePopover, h, opener, popover, put, setTitle, toast } from "./dom.js";
 import { entityPage } from "./entity.js";
 import { failure } from "./failure.js";
 import { groupsPage } from "./groups.js";
@@ -31,10 +31,10 @@ const VIEWS = [
   { path: "/deletion", title: "Delete activities", make: deletionPage, needs: ["Activities.delete"] },
   { path: "/evidence", title: "Evidence", make: evidencePage },
   { path: "/pushes", title: "Pushes", make: pushesPage, needs: ["Admin.manage"] },
-  { path: "/rejects", title: "Refused events", make: rejectsPage, needs: ["Admin.manage"] },
+  { path: "/rejects", title: "Rejects", make: rejectsPage, needs: ["Admin.manage"] },
 ];
 
-const MISSING = { path: "", title: "No such page", make: missing };
+const MISSING = { path: "", title: "No such page", make: () => notice("No such page", "There is nothing at ", h("code.break", location.pathname), ".") };
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
@@ -50,22 +50,19 @@ function entityView() {
   return entity && { path: location.pathname + location.search, title: [KINDS[entity.kind].title, " ", entity.value], make: (context) => entityPage(entity, context) };
 }
 
-function missing() {
-  const node = h(
-    ".page",
-    h("h1", "No such page"),
-    h("p", "There is nothing at ", h("code.break", location.pathname), "."),
-    h("p", h("a.button", { href: "/" }, "Go to the activities")),
-  );
+function notice(title, ...text) {
+  const node = h(".page", h("h1", {}, title), h("p", text), h("p", h("a.button", { href: "/" }, "Go to the activities")));
   return { node, draw: () => {} };
 }
 
+const forbidden = ({ title, needs }) => () => notice(title, "This page needs a token with the permission ", needs.join(" or "), ".");
+
 /** The links to the pages, and the menu of those that are not shown. */
 function links(wanted) {
-  const permitted = VIEWS.filter((view) => !view.needs || view.needs.some(may));
+  const permitted = VIEWS.filter(isPermitted);
   const link = (view) => h("a", { class: view.first ? "first" : null, href: view.path, "aria-current": view === wanted ? "page" : null }, view.title);
   const open = (menu) => {
-    const items = [...permitted.map(link), h("a", { href: "/docs", target: "_blank" }, "API"), h("button.bare", { onclick: showKeys }, "Keys")];
+    const items = [...permitted.map(link), h("a", { href: "/docs", target: "_blank" }, "API"), button("Keyboard shortcuts", showKeys)];
     for (const item of items) item.classList.add("item");
     popover(menu, "Pages", h(".menu.pages", { onclick: (event) => event.target.closest(".item") && closePopover() }, items));
     items.find((item) => item.getClientRects().length)?.focus();
@@ -74,6 +71,7 @@ function links(wanted) {
 }
 
 const may = (scope) => me.scopes.includes(scope);
+const isPermitted = ({ needs }) => !needs || needs.some(may);
 
 function draw() {
   if (!me) return;
@@ -82,7 +80,8 @@ function draw() {
     closePopover();
     put(nav, links(wanted));
     shown.view?.leave?.();
-    shown = { path: wanted.path, view: wanted.make({ mayProve: Boolean(me.proofs), mayManage: may("Investigation.manage"), may }) };
+    const make = isPermitted(wanted) ? wanted.make : forbidden(wanted);
+    shown = { path: wanted.path, view: make({ mayProve: Boolean(me.proofs), mayManage: may("Investigation.manage"), may }) };
     setTitle(wanted.title);
     put(main, shown.view.node);
   }

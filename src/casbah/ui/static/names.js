@@ -17,7 +17,7 @@ export const namesPage = ({ mayManage }) =>
     ]);
     return [
       mayManage && primary("New name", () => edit({}, again)),
-      table("Names", ["Of", "Value", "Name", ""], rows, "No names yet. Give one to a group, an app instance, a user or an address to see it instead of the id."),
+      table("Names", ["Filter", "Value", "Name", ""], rows, "No names yet. Give one to a group, an app instance, a user or an address to see it instead of the id."),
     ];
   });
 
@@ -37,7 +37,7 @@ async function edit(entry, again) {
   const filter = select(nameable().map((name) => [name, label(name)]));
   const value = input({ required: true, maxlength: "1000" });
   const name = input({ maxlength: "200", required: !entry.filter, autofocus: true, value: entry.name });
-  const fields = [!entry.filter && [field("Of", filter), field("Value, as activities have it", value)], field("Name", name)];
+  const fields = [!entry.filter && [field("Filter", filter), field("Value, as activities have it", value)], field("Name", name)];
   const read = () => ({ filter: entry.filter ?? filter.value, value: entry.value ?? value.value, name: name.value.trim() || null });
   const wanted = await formDialog(entry.filter ? ["Name of ", entry.value] : "New name", fields, read);
   if (wanted) await give(wanted, again);

@@ -57,7 +57,9 @@ export const queriesPage = () =>
       owner,
       own && remover("Delete", name, () => api.deleteQuery(id), again),
     ]);
-    return table("Queries", ["Name", "Query", "Visibility", "Owner", ""], rows);
+    // Those that are suggested have no owner.
+    const columns = data.every(({ suggested }) => suggested) ? 2 : 5;
+    return table("Queries", ["Name", "Query", "Visibility", "Owner", ""].slice(0, columns), rows.map((row) => row.slice(0, columns)));
   });
 
 export const sourcesPage = () =>
@@ -103,7 +105,7 @@ export const pushesPage = () =>
       counted(deadLetters),
       problem(error),
     ]);
-    return table("Pushes", ["Name", "Kind", "To", "Lag", "Behind", "Last success", "Last failure", "Dead letters", "Error"], rows, "No pushes configured. Set CASBAH_PUSH to a config file.");
+    return table("Pushes", ["Name", "Kind", "To", "Lag", "Behind", "Last success", "Last failure", "Dead letters", "Error"], rows, "No pushes configured. A push sends stored activities on to another system, such as a SIEM. Set CASBAH_PUSH to a config file (casbah help push).");
   });
 
 const problem = (error) => (error ? h("span.wrong", {}, error) : "none");
@@ -132,7 +134,7 @@ export const rangesPage = ({ mayManage }) =>
     ]);
     return [
       mayManage && primary("New IP range", () => edit(null)),
-      table("IP ranges", ["Name", "Category", "Networks", "Tags", "Organization", "Location", ""], rows, "No IP ranges yet. Add one to label addresses as corporate, VPN or risky."),
+      table("IP ranges", ["Name", "Category", "Networks", "Tags", "Organization", "Location", ""], rows, "No IP ranges yet. Add one to label addresses as corporate, VPN or risky. Labels that activities have without one come from their source."),
     ];
   });
 

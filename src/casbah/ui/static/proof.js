@@ -10,7 +10,7 @@ const TIME = [4, 12];
 
 export const evidencePage = ({ mayProve }) =>
   page("Evidence", async () => {
-    if (!mayProve) return quiet("This server keeps no transparency log. Set CASBAH_LOG_NAME, and every activity gets a proof that it is there unchanged.");
+    if (!mayProve) return quiet("This server keeps no transparency log. Set CASBAH_LOG_NAME, and every activity gets a proof that it has not been changed (casbah help evidence).");
     const [checkpoint, keys] = await Promise.all([api.checkpoint(), api.logKeys()]);
     return [
       quiet("A signed Merkle tree over all activities: who keeps a checkpoint can tell later whether one was changed or removed. The drawer of an activity has its proof."),
