@@ -177,6 +177,11 @@ def test_list_show_and_feedback(run: Run) -> None:
 def test_errors_name_the_next_step(run: Run) -> None:
     run("ingest", "-", stdin=lines(1))
     assert "did you mean 'service'?" in run("list", "--filter", "sevice eq 1", code=1).stderr
+    assert (
+        "character 6: Verb: no value is called 'donwload'; did you mean 'download'?"
+        in run("list", "verb:donwload", code=1).stderr
+    )
+    assert json.loads(run("list", "--json", "--filter", "verb eq donwload").stdout)["total"] == 0
     assert "NAME OPERATOR VALUE" in run("list", "--filter", "service", code=2).stderr
     assert "no activity 'nothing' in tenant 'default'; `casbah list --json`" in run("show", "nothing", code=1).stderr
     assert "no activity 'nothing'" in run("feedback", "nothing", "--text", "x", code=1).stderr

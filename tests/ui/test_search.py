@@ -73,19 +73,27 @@ def test_a_search_in_the_address_becomes_filters(opened: Callable[..., Any], sto
     assert "filters=" in address(page)
 
 
+@pytest.mark.parametrize(
+    ("text", "part", "wrong"),
+    [
+        ("country:DE usr:ann", "usr", "there is no field 'usr'; did you mean 'user'?"),
+        ("country:DE verb:donwload", "donwload", "no value is called 'donwload'; did you mean 'download'?"),
+    ],
+    ids=["a field", "a verb"],
+)
 @pytest.mark.parametrize("by", ["typed", "address"])
-def test_a_search_that_cannot_be_read_is_pointed_at(opened: Callable[..., Any], stocked: Any, by: str) -> None:
-    text = "country:DE usr:ann"
+def test_a_search_that_cannot_be_read_is_pointed_at(
+    opened: Callable[..., Any], stocked: Any, by: str, text: str, part: str, wrong: str
+) -> None:
     page = opened("/?time=all&q=" + quote(text)) if by == "address" else opened()
     box = page.get_by_role("combobox", name="Search")
     if by == "typed":
         box.fill(text)
         box.press("Enter")
-    message = page.get_by_text("there is no field 'usr'; did you mean 'user'?")
-    message.wait_for()
+    page.get_by_text(wrong).wait_for()
     assert box.input_value() == text
     if by == "typed":
-        assert box.evaluate("(box) => box.value.slice(box.selectionStart, box.selectionEnd)") == "usr"
+        assert box.evaluate("(box) => box.value.slice(box.selectionStart, box.selectionEnd)") == part
     shows(page, expected(stocked[1], {}))
 
 
