@@ -26,7 +26,7 @@ export const auditPage = () =>
     const filters = only("service", CASBAH);
     const { data, total } = await api.list({ filters, limit: ACTS });
     const rows = data.map((act) => [momentLink(filters, act), short(userOf(act)), [short(sentenceOf(act)), named(act)], short(act.device?.clientIP)]);
-    if (!total) return quiet("No entries yet. What people and programs do in Casbah itself is listed here.");
+    if (!total) return quiet("No entries yet.");
     return [
       quiet(`What people and programs did in Casbah itself: the newest ${counted(data.length)} of ${counted(total)} entries.`),
       h("p", h("a.button", { href: address({ filters }) }, "Show them in the log")),
@@ -161,9 +161,9 @@ export const rejectsPage = () =>
       const what = `the event of ${moment(at)}`;
       return [
         h("td.when", moment(at)),
+        because(reason),
         sender,
         source ?? "not named",
-        because(reason),
         unfolding(short(event).slice(0, EXCERPT), event),
         [small("Replay", what, () => replay({ ids: [id] })), remover("Remove", what, () => api.removeReject(id), again, "Remove this event? It will not be stored.")],
       ];
@@ -172,6 +172,6 @@ export const rejectsPage = () =>
     return [
       quiet(`Events that were refused and not stored: the newest ${counted(data.length)} of ${counted(total)}.`),
       h("p", button("Replay all", () => replay({ everything: true }))),
-      table("Rejects", ["Date", "Sender", "Source", "Reason", "Event", ""], rows),
+      table("Rejects", ["Date", "Reason", "Sender", "Source", "Event", ""], rows),
     ];
   });

@@ -20,7 +20,7 @@ const USUAL_DAYS = 7;
 const SHOWN = 8;
 const MANY = 10;
 const ROWS = 20;
-const TICKS = 8;
+const TICK_WIDTH = 120;
 const MAX_NAMES = 100;
 const FIELDS = ["user.username", "service", "verb", "ip.address", "location.country", "location.organizations", "device.type", "userAgent.userAgent", "session", "fileSelector", "user.tags", "user.orgUnit", "ip.category", "ip.tags"];
 
@@ -70,7 +70,7 @@ async function summary(mine, { total, data: [newest] }, oldest) {
 }
 
 async function timeline(mine) {
-  const result = await api.histogram({ filters: mine, by: "service", ticks: TICKS, zone: zoneName() });
+  const result = await api.histogram({ filters: mine, by: "service", ticks: Math.max(2, Math.floor(innerWidth / TICK_WIDTH)), zone: zoneName() });
   const key = (color, ...name) => h("li", h(`span.swatch.series-${color}`), name);
   const apps = result.series.map(({ value, total }) => key(seriesOf("service", value), valueLabel("service", value), " ", countLink({ ...mine, ...only("service", value) }, total)));
   const chosen = (start, end) => go({ filters: { ...mine, date: { range: [{ start, end }] } } });
