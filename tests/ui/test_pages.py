@@ -93,6 +93,10 @@ def test_the_reason_of_a_reject_is_short_and_its_whole_on_demand(opened: Callabl
     assert "cloudtrail" not in row.inner_text()
     row.get_by_text("source not recognized", exact=True).click()
     row.get_by_text("cloudtrail").wait_for()
+    # Other tests find none.
+    row.get_by_role("button", name=re.compile("^Remove the event")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_text("No rejects: no events were refused.").wait_for()
 
 
 @pytest.mark.parametrize("path", ["/pushes", "/rejects"])
