@@ -6,7 +6,19 @@ from casbah.activity.tenant import TenantId
 from casbah.store.embedded.replica import EmbeddedReplica
 from casbah.store.embedded.store import EmbeddedStore
 
-REPLICATED = ("find", "scan", "count", "top_values", "histogram", "groups", "latest", "fetch", "insert", "insert_soon")
+REPLICATED = (
+    "find",
+    "scan",
+    "count",
+    "top_values",
+    "histogram",
+    "groups",
+    "totals",
+    "latest",
+    "fetch",
+    "insert",
+    "insert_soon",
+)
 """What a replica's tenant does itself."""
 
 

@@ -86,6 +86,18 @@ def test_two_fields_make_a_group_of_each_pair(store: Store, filters: dict[str, A
     assert list(groups) == expected(records, filters, by, distinct)
 
 
+@pytest.mark.parametrize("filters", FILTERS)
+def test_totals_are_those_of_the_groups(store: Store, filters: dict[str, Any]) -> None:
+    records = with_addresses(made())
+    store.tenant(TENANT).insert(map(arrival, records))
+    store.tenant(TENANT).delete(query({"service": {"eq": [10980]}}).predicate)
+    left = [item for item in records if item["appId"] != 10980]
+    for names in (*((field.name,) for field in COUNTED), *PAIRS):
+        by = tuple(FIELDS[name] for name in names)
+        totals = {group.values: group.total for group in expected(left, filters, by)}
+        assert dict(store.tenant(TENANT).totals(asked(filters, by))) == totals, names
+
+
 @pytest.mark.parametrize("few, times", [(0, 0), (0, 1), (1_000_000, 1)])
 def test_terms_of_many_activities_are_read_with_the_query_or_without(
     store: Store, few: int, times: int, monkeypatch: pytest.MonkeyPatch

@@ -120,6 +120,7 @@ def calls(tenant: Tenant) -> Iterator[list[str]]:
         "top_values",
         "histogram",
         "groups",
+        "totals",
         "latest",
         "changes",
         "high_water_mark",

@@ -166,7 +166,9 @@ def _filters(body: Mapping[str, Any], name: str, written: Sequence[Filter], *, m
 
 
 def _group(request: GroupRequest, context: RequestContext) -> ActivityGroups:
-    total, groups = _counted(request, request.predicate, request.distinct, context)
+    total = _count(request, request.predicate, context)
+    query = _query(request, request.predicate, request.distinct)
+    groups = context.tenant.groups(query, deadline=request.deadline)
     first = _first(request, groups)
     answer = ActivityGroups(
         by=[row.name for row in request.by],
@@ -184,10 +186,8 @@ def _group(request: GroupRequest, context: RequestContext) -> ActivityGroups:
     return _compared(answer, request, request.period.before, groups, first, context)
 
 
-def _counted(
-    request: GroupRequest, predicate: Predicate, distinct: Sequence[Filter], context: RequestContext
-) -> tuple[int, Groups]:
-    """The number of matches, and their groups. Raises LimitExceededError if they are too many."""
+def _count(request: GroupRequest, predicate: Predicate, context: RequestContext) -> int:
+    """The number of matches. Raises LimitExceededError if they are too many to group."""
     total = context.tenant.count(predicate, deadline=request.deadline)
     most = context.services.settings.max_grouped
     if total > most:
@@ -195,11 +195,15 @@ def _counted(
             f"by: at most {most} activities can be grouped, and {total} match; narrow the search or its time "
             "(setting CASBAH_MAX_GROUPED)"
         )
+    return total
+
+
+def _query(request: GroupRequest, predicate: Predicate, distinct: Sequence[Filter]) -> GroupQuery:
     by, counted = (
         tuple(ValuesOf(row.field, stored_prefix(row.field, row.facet_prefix)) for row in rows)
         for rows in (request.by, distinct)
     )
-    return total, context.tenant.groups(GroupQuery(by, counted, predicate), deadline=request.deadline)
+    return GroupQuery(by, counted, predicate)
 
 
 def _answer(request: GroupRequest, group: Group) -> ActivityGroup:
@@ -235,10 +239,11 @@ def _compared(
     context: RequestContext,
 ) -> ActivityGroups:
     """The answer, which shows the `first` of all groups, with what the period before had of each, and which groups are gone."""
-    total, earlier = _counted(request, previous.narrowed(request.predicate), (), context)
-    before = {group.values: group.total for group in earlier}
+    predicate = previous.narrowed(request.predicate)
+    total = _count(request, predicate, context)
+    before = context.tenant.totals(_query(request, predicate, ()), deadline=request.deadline)
     now = {group.values for group in groups}
-    gone = sorted((group for group in earlier if group.values not in now), key=_ORDERS["total"])
+    gone = sorted((-count, values) for values, count in before.items() if values not in now)
     compared = [
         msgspec.structs.replace(item, previous=before.get(group.values, 0))
         for item, group in zip(answer.groups, first, strict=True)
@@ -248,7 +253,7 @@ def _compared(
         groups=compared,
         previous=PeriodAnswer(previous.first, previous.last, total),
         new_count=len(now - before.keys()),
-        stopped=[StoppedGroup(_shown(request, group.values), group.total) for group in gone[: request.limit]],
+        stopped=[StoppedGroup(_shown(request, values), -count) for count, values in gone[: request.limit]],
         stopped_count=len(gone),
     )
 

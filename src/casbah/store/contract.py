@@ -221,6 +221,10 @@ class Searchable(Protocol):
         """
         ...
 
+    def totals(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> Mapping[tuple[Value, ...], int]:
+        """How many activities each group has, by its values: cheaper than `groups` if one field makes them."""
+        ...
+
     def latest(self, query: LatestQuery, /, *, deadline: Deadline = NEVER) -> Mapping[Value, bytes]:
         """By value, the record of the newest match that has it; of several at the same ms, of the one stored last."""
         ...

@@ -56,6 +56,18 @@ def grouped(queries: Sequence[BoundQuery], query: GroupQuery) -> DatedGroups:
     return DatedGroups(dates, distinct)
 
 
+def totals_of(queries: Sequence[BoundQuery], query: GroupQuery) -> Mapping[_Values, int]:
+    """The number of activities of each group. Those of one field are in its term dictionary, which is read in one pass."""
+    if len(query.by) > 1:
+        return {group.values: group.total for group in grouped(queries, query)}
+    totals: Counter[_Values] = Counter()
+    for bound in queries:
+        for field, prefix in query.by:
+            counted = bound.tally(field, prefix=prefix, limit=None)
+            totals.update({(value,): count for value, count in counted if field.counts(value)})
+    return totals
+
+
 def _histogram(dates: Sequence[int], first: int, last: int, width: int) -> dict[int, int]:
     """The counts of the non-empty buckets, in order, by their first ms; `dates` are in order."""
     within = dates[bisect_left(dates, first) : bisect_right(dates, last)]

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -28,7 +28,7 @@ from casbah.store.contract import (
 )
 from casbah.store.embedded.bound_query import BoundQuery
 from casbah.store.embedded.facets import most_frequent
-from casbah.store.embedded.groups import DatedGroups, grouped
+from casbah.store.embedded.groups import DatedGroups, grouped, totals_of
 from casbah.store.embedded.searcher import Hit, PartitionSearcher, records_of
 
 NEAR = 2_000
@@ -96,6 +96,10 @@ class Search:
     def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> DatedGroups:
         """Every group of matching activities with the same values."""
         return grouped(self._queries(query.predicate, deadline, descending=False), query)
+
+    def totals(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> Mapping[tuple[Value, ...], int]:
+        """The number of activities of each group."""
+        return totals_of(self._queries(query.predicate, deadline, descending=False), query)
 
     def latest(self, query: LatestQuery, /, *, deadline: Deadline = NEVER) -> dict[Value, bytes]:
         """The newest matching activity with each value of a field."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.fields import Value
-from casbah.activity.tenant import TenantId
 from casbah.store.contract import Group, GroupQuery, ValuesOf
 from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.render import Query as Rendered
@@ -18,25 +17,18 @@ from casbah.store.opensearch.render import Query as Rendered
 _ENDS = {"first": {"min": {"field": "date"}}, "last": {"max": {"field": "date"}}}
 
 
-def grouped(
-    cluster: Cluster, tenant_id: TenantId, query: GroupQuery, matching: Rendered, deadline: Deadline
-) -> list[Group]:
-    """Every group, in order of its values. `matching` is the predicate of the query, rendered."""
-    with cluster.view(tenant_id) as view:
-        if view is None:
-            return []
-        pages = _Pages(cluster, view, matching, deadline)
-        distinct = [_distinct(pages, query.by, further) for further in query.distinct]
-        groups = [
-            Group(values, total, tuple(counts[values] for counts in distinct), int(ends["first"]), int(ends["last"]))
-            for values, total, ends in pages.combinations(query.by, ends=True)
-        ]
-    return sorted(groups)
+def grouped(combinations: "Combinations", query: GroupQuery) -> list[Group]:
+    """Every group, in order of its values."""
+    distinct = [_distinct(combinations, query.by, further) for further in query.distinct]
+    return sorted(
+        Group(values, total, tuple(counts[values] for counts in distinct), int(ends["first"]), int(ends["last"]))
+        for values, total, ends in combinations.of(query.by, ends=True)
+    )
 
 
-def _distinct(pages: "_Pages", by: Sequence[ValuesOf], further: ValuesOf) -> Counter[tuple[Value, ...]]:
+def _distinct(combinations: "Combinations", by: Sequence[ValuesOf], further: ValuesOf) -> Counter[tuple[Value, ...]]:
     """How many values of one more field the activities of each group have."""
-    return Counter(values[:-1] for values, _, _ in pages.combinations((*by, further)))
+    return Counter(values[:-1] for values, _, _ in combinations.of((*by, further)))
 
 
 class ClusterGroups(list[Group]):
@@ -50,16 +42,16 @@ class ClusterGroups(list[Group]):
         return self._histograms(groups, first=first, last=last, width=width)
 
 
-class _Pages:
-    """Reads composite aggregations over one view of the matches."""
+class Combinations:
+    """Reads composite aggregations over one `view` of the matches; without one, nothing matches."""
 
-    def __init__(self, cluster: Cluster, view: str, matching: Rendered, deadline: Deadline) -> None:
+    def __init__(self, cluster: Cluster, view: str | None, matching: Rendered, deadline: Deadline) -> None:
         self._cluster = cluster
         self._view = view
         self._matching = matching
         self._deadline = deadline
 
-    def combinations(
+    def of(
         self, fields: Sequence[ValuesOf], *, ends: bool = False
     ) -> Iterator[tuple[tuple[Value, ...], int, Mapping[str, float]]]:
         """Every combination of counted values, with its count and, if wanted, its `ends`."""
@@ -77,6 +69,8 @@ class _Pages:
             composite = {**composite, "after": page["after_key"]}
 
     def _page(self, aggregation: Mapping[str, Any]) -> Any:
+        if self._view is None:
+            return {"buckets": []}
         body = {"size": 0, "track_total_hits": False, "query": self._matching, "aggs": {"found": aggregation}}
         answer = self._cluster.search_view(self._view, body, self._deadline)
         return answer["aggregations"]["found"]

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from casbah.store.contract import (
 )
 from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.document import key
-from casbah.store.opensearch.groups import ClusterGroups, grouped
+from casbah.store.opensearch.groups import ClusterGroups, Combinations, grouped
 from casbah.store.opensearch.render import Query as Rendered
 from casbah.store.opensearch.render import render
 
@@ -103,9 +104,14 @@ class Search:
 
     def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> ClusterGroups:
         """Every group of matching activities with the same values."""
-        matching = {"bool": {"filter": [self._rendered(query.predicate, deadline)]}}
-        groups = grouped(self._cluster, self._tenant_id, query, matching, deadline)
+        with self._combinations(query, deadline) as combinations:
+            groups = grouped(combinations, query)
         return ClusterGroups(groups, partial(self._histograms, query, deadline))
+
+    def totals(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> dict[tuple[Value, ...], int]:
+        """The number of activities of each group."""
+        with self._combinations(query, deadline) as combinations:
+            return {values: total for values, total, _ in combinations.of(query.by)}
 
     def latest(self, query: LatestQuery, /, *, deadline: Deadline = NEVER) -> dict[Value, bytes]:
         """The newest matching activity with each value of a field."""
@@ -244,6 +250,13 @@ class Search:
             if "after_key" not in page:
                 return
             after = {"after": page["after_key"]}
+
+    @contextmanager
+    def _combinations(self, query: GroupQuery, deadline: Deadline) -> Iterator[Combinations]:
+        """The combinations of values among the matches of one moment."""
+        matching = {"bool": {"filter": [self._rendered(query.predicate, deadline)]}}
+        with self._cluster.view(self._tenant_id) as view:
+            yield Combinations(self._cluster, view, matching, deadline)
 
     def _histograms(
         self, query: GroupQuery, deadline: Deadline, groups: Sequence[Group], *, first: int, last: int, width: int
