@@ -87,14 +87,16 @@ def test_two_fields_make_a_group_of_each_pair(store: Store, filters: dict[str, A
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-def test_totals_are_those_of_the_groups(store: Store, filters: dict[str, Any]) -> None:
+def test_groups_without_distinct_values_and_their_totals(store: Store, filters: dict[str, Any]) -> None:
     records = with_addresses(made())
     store.tenant(TENANT).insert(map(arrival, records))
     store.tenant(TENANT).delete(query({"service": {"eq": [10980]}}).predicate)
     left = [item for item in records if item["appId"] != 10980]
     for names in (*((field.name,) for field in COUNTED), *PAIRS):
         by = tuple(FIELDS[name] for name in names)
-        totals = {group.values: group.total for group in expected(left, filters, by)}
+        groups = expected(left, filters, by)
+        assert list(store.tenant(TENANT).groups(asked(filters, by))) == groups, names
+        totals = {group.values: group.total for group in groups}
         assert dict(store.tenant(TENANT).totals(asked(filters, by))) == totals, names
 
 
@@ -109,6 +111,7 @@ def test_terms_of_many_activities_are_read_with_the_query_or_without(
     filters = {"location.country": {"eq": ["DE"]}}
     by, distinct = (FIELDS["country"], FIELDS["service"]), (FIELDS["user_name"],)
     assert list(store.tenant(TENANT).groups(asked(filters, by, distinct))) == expected(records, filters, by, distinct)
+    assert list(store.tenant(TENANT).groups(asked(filters, distinct))) == expected(records, filters, distinct)
 
 
 def test_groups_hold_after_records_were_replaced_and_deleted(store: Store) -> None:

@@ -4,7 +4,7 @@ The first hits of a broad query are searched in a time window at the start of th
 and wider if it does not. So the newest hundred of a million cost little more than the newest hundred of a thousand.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,19 +124,31 @@ class BoundQuery:
         """The date keys of all matches, oldest first."""
         return self.searcher.date_keys(self.query, limit=self.count())
 
-    def column(self, field: Field, *, prefix: str, places: Mapping[int, int]) -> list[tuple[Value, ...]]:
-        """The values of a field that count and start with `prefix`, per match by its place; `places` are those of date keys."""
-        column: list[tuple[Value, ...]] = [()] * len(places)
+    def postings(
+        self, field: Field, *, prefix: str, matches: Collection[int] | None = None
+    ) -> Iterator[tuple[Value, Sequence[int]]]:
+        """The values of a field that count and start with `prefix`, with the date keys of the matches that have each, oldest
+        first. `matches` are the date keys of all matches, if they are known.
+        """
         query = self.query
         for value, total in self.tally(field, prefix=prefix, limit=None):
             if not field.counts(value):
                 continue
             self.deadline.check()
+            keys = self.searcher.date_keys_of(field.name, value, query, total=total)
+            if len(keys) > total:
+                matches = matches or set(self.date_keys())
+                keys = [key for key in keys if key in matches]
+            yield value, keys
+
+    def column(self, field: Field, *, prefix: str, places: Mapping[int, int]) -> list[tuple[Value, ...]]:
+        """The values of a field that count and start with `prefix`, per match by its place; `places` are those of date keys."""
+        column: list[tuple[Value, ...]] = [()] * len(places)
+        for value, keys in self.postings(field, prefix=prefix, matches=places):
             alone = (value,)
-            for key in self.searcher.date_keys_of(field.name, value, query, total=total):
-                place = places.get(key)
-                if place is not None:
-                    column[place] = column[place] + alone if column[place] else alone
+            for key in keys:
+                place = places[key]
+                column[place] = column[place] + alone if column[place] else alone
         return column
 
     @property

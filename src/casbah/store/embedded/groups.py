@@ -1,9 +1,10 @@
 """Groups of matching activities with the same values of fields, counted exactly.
 
-The index says which activities have a value, not which values an activity has. So per partition, the matches get places in
-order of date, and the postings of every value among them are written into one column per field; then the columns are read
-side by side. This takes time for every value and memory for every match. What is kept of a match is its date, in each of its
-groups, so that groups are counted over time without another search.
+The index says which activities have a value, not which values an activity has. Where one field makes the groups, the postings
+of each value are a group. Otherwise, per partition, the matches get places in order of date, and the postings of every value
+among them are written into one column per field; then the columns are read side by side. This takes time for every value and
+memory for every match. What is kept of a match is its date, in each of its groups, so that groups are counted over time
+without another search.
 """
 
 from array import array
@@ -42,18 +43,33 @@ def grouped(queries: Sequence[BoundQuery], query: GroupQuery) -> DatedGroups:
     dates: defaultdict[_Values, array[int]] = defaultdict(partial(array, "q"))
     distinct: defaultdict[_Values, tuple[set[Value], ...]] = defaultdict(lambda: tuple(set() for _ in query.distinct))
     for bound in queries:
-        keys = bound.date_keys()
-        places = {key: place for place, key in enumerate(keys)}
-        by, counted = (
-            [bound.column(field, prefix=prefix, places=places) for field, prefix in fields]
-            for fields in (query.by, query.distinct)
-        )
-        for place, date in enumerate(s.dates_of(keys, bound.searcher.number)):
-            for values in product(*(column[place] for column in by)):
-                dates[values].append(date)
-                for known, column in zip(distinct[values] if counted else (), counted, strict=True):
-                    known.update(column[place])
+        if len(query.by) == 1 and not query.distinct:
+            for value, keys in bound.postings(query.by[0].field, prefix=query.by[0].prefix):
+                dates[value,].extend(s.dates_of(keys, bound.searcher.number))
+        else:
+            _add(bound, query, dates, distinct)
     return DatedGroups(dates, distinct)
+
+
+def _add(
+    bound: BoundQuery,
+    query: GroupQuery,
+    dates: Mapping[_Values, "array[int]"],
+    distinct: Mapping[_Values, Sequence[set[Value]]],
+) -> None:
+    """Add the matches of one partition, with its columns side by side."""
+    keys = bound.date_keys()
+    places = {key: place for place, key in enumerate(keys)}
+    by, counted = (
+        [bound.column(field, prefix=prefix, places=places) for field, prefix in fields]
+        for fields in (query.by, query.distinct)
+    )
+    for place, date in enumerate(s.dates_of(keys, bound.searcher.number)):
+        for values in product(*(column[place] for column in by)):
+            dates[values].append(date)
+            if counted:
+                for known, column in zip(distinct[values], counted, strict=True):
+                    known.update(column[place])
 
 
 def totals_of(queries: Sequence[BoundQuery], query: GroupQuery) -> Mapping[_Values, int]:
