@@ -40,7 +40,7 @@ FILTERED = (
     "search_activities", "list_sentences", "group_activities", "complete_search", "list_facets", "histogram", "list_changes",
 )  # fmt: skip
 ZONED = (
-    *FILTERED, *(f"{name}_by_get" for name in FILTERED), "explain_search", "explain_search_by_get",
+    *FILTERED, *(f"{name}_by_get" for name in FILTERED), "explain_search", "explain_search_by_get", "show_period", "show_period_by_get",
     "begin_export", "save_query", "change_query", "ingest",
 )  # fmt: skip
 BY_GET = (
@@ -48,6 +48,7 @@ BY_GET = (
     "list_activities_by_get",
     "count_activities_by_get",
     "explain_search_by_get",
+    "show_period_by_get",
 )
 EVENTS = ("ingest", "expect_arrivals")
 FORM = "application/x-www-form-urlencoded"
@@ -142,7 +143,7 @@ TOLERATED = [
     Tolerated(
         "a body of white space is an empty one",
         AcceptedNegativeData,
-        (*FILTERED, "list_activities", "count_activities", "explain_search"),
+        (*FILTERED, "list_activities", "count_activities", "explain_search", "show_period"),
         lambda case, _: isinstance(case.body, bytes) and not case.body.strip(),
     ),
     Tolerated(

@@ -105,6 +105,7 @@ def test_the_page_opens_with_the_last_days_of_an_old_log(chromium: Any, tmp_path
             page.get_by_text("1 group of 1 activity", exact=False).wait_for()
             page.locator("[aria-label=Time] [aria-pressed=true]", has_text="30 d").wait_for()
             page.get_by_role("link", name="New apps").click()
+            settled(page)
             page.get_by_text("1 group of 1 activity", exact=False).wait_for()
             searched = page.get_by_label("Search with by:").input_value()
             page.get_by_role("link", name="Activities", exact=True).click()

@@ -36,6 +36,25 @@ def period_of(predicate: Predicate, *, now: int) -> Period | None:
     return None if first is None or first > last else Period(first, last)
 
 
+def bounds_of(predicate: Predicate) -> tuple[int | None, int | None] | None:
+    """The first and the last ms that a predicate leaves, None where it does not say. None if it says more, or leaves none."""
+    bounds = [_bounds(part) for part in _parts(predicate)]
+    first = max((pair[0] for pair in bounds if pair and pair[0] is not None), default=None)
+    last = min((pair[1] for pair in bounds if pair and pair[1] is not None), default=None)
+    is_empty = first is not None and last is not None and first > last
+    return None if None in bounds or is_empty else (first, last)
+
+
+def _bounds(part: Predicate) -> tuple[int | None, int | None] | None:
+    """The bounds of a single condition on `date`; None of any other."""
+    match part:
+        case p.Range(field) if field == _DATE:
+            return part.closed
+        case p.Terms(field, (int(ms),)) if field == _DATE:
+            return ms, ms
+    return None
+
+
 def _parts(predicate: Predicate) -> Iterator[Predicate]:
     """The conditions that must hold together."""
     if isinstance(predicate, p.All):

@@ -140,7 +140,7 @@ def continuation(filters: Mapping[str, Any], query: Query, boundary: int, *, now
 
     `query` was parsed from `filters` at `now`.
     """
-    following = _frozen(filters, now=now)
+    following = frozen(filters, now=now)
     _merge(following, query.sort.name, "lte" if query.descending else "gte", boundary)
     return following
 
@@ -189,7 +189,7 @@ def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -
         raise BadValueError(row.name, operator.name, role, f"a role out of {sorted(roles)}") from None
 
 
-def _frozen(filters: Mapping[str, Any], *, now: int) -> dict[str, Any]:
+def frozen(filters: Mapping[str, Any], *, now: int) -> dict[str, Any]:
     """The same filters with moments for days before now, those inside of groups included."""
     copy: dict[str, Any] = {}
     for name, value in filters.items():
@@ -198,7 +198,7 @@ def _frozen(filters: Mapping[str, Any], *, now: int) -> dict[str, Any]:
             _freeze(copy[name], now=now)
         else:
             copy[name] = (
-                [_frozen(part, now=now) for part in value] if isinstance(value, list) else _frozen(value, now=now)
+                [frozen(part, now=now) for part in value] if isinstance(value, list) else frozen(value, now=now)
             )
     return copy
 

@@ -27,6 +27,7 @@ from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.groups import GROUP_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.locations import LOCATION_PARAMETERS
+from casbah.http.period import PERIOD_PARAMETERS
 from casbah.http.range_filters import RANGE_PARAMETERS
 from casbah.http.request_schemas import PAGE_PARAMETERS, Parameter, Schema, parameters, query_body
 from casbah.http.search_parameters import SEARCH_PARAMETERS
@@ -44,6 +45,7 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
     "SearchQuery": (*parameters(), *SEARCH_PARAMETERS),
     "SentenceQuery": SENTENCE_PARAMETERS,
     "ExplainQuery": SEARCH_PARAMETERS,
+    "PeriodQuery": PERIOD_PARAMETERS,
     "CompletionQuery": COMPLETION_PARAMETERS,
 }
 """Bodies with filters of activities, and their other parameters. The schemas of other bodies are next to their handlers."""

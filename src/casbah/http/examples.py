@@ -160,6 +160,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("search", "What a search finds", {"q": "verb:grant since:30d"}),
         Example("details", "The newest activity in detail", {"limit": 1, "details": True}),
     ),
+    "PeriodQuery": (
+        Example("month", "The last 30 days", {"filters": _FAILED_SIGN_INS, "time": "30d"}),
+        Example("search", "The time range of a search", {"q": "since:7d user:adele*"}),
+    ),
     "ExplainQuery": (
         Example(
             "search", "What a search means", {"q": 'app:okta category:"Failed login" since:today', "zone": "+01:00"}

@@ -75,6 +75,7 @@ export const feedbackOn = getAt(at("activities", "/feedback"));
 
 export const list = post("search");
 export const explain = post("search/explain");
+export const period = post("search/period");
 export const complete = post("search/complete");
 export const groups = post("search/groups");
 export const sentences = post("sentences");

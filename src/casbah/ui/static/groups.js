@@ -6,7 +6,7 @@ import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
 import { searchLink } from "./link.js";
 import { duration, table } from "./pages.js";
-import { ends, isTimed, ofOthers, periodOf, since } from "./period.js";
+import { isTimed, ofOthers, periodOf, since } from "./period.js";
 import { here as log, TIMES, visit, withCondition } from "./place.js";
 import { filled, sparkline } from "./sparkline.js";
 import { spanText, timeButtons } from "./timebar.js";
@@ -77,7 +77,7 @@ export function groupsPage() {
       setTitle(meant.text);
       const period = await periodOf({ filters: meant.filters, time: "all" });
       if (signal.aborted) return;
-      put(content, shown(result, order, meant.filters, period.start !== null && [", ", spanText(...ends(period))]));
+      put(content, shown(result, order, meant.filters, period.start !== null && [", ", spanText(period.first, period.last)]));
     } catch (error) {
       if (api.isAborted(error)) return;
       put(content, failure(error, draw));

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
 import { button, h, put, quiet, svgTitle } from "./dom.js";
 import { facetPrefix, label, valueLabel } from "./language.js";
-import { atTime, between, ends } from "./period.js";
+import { atTime, between } from "./period.js";
 import { go, here, withCondition, withValue, without } from "./place.js";
 import { activities, counted, plural, spanStart, zoneName } from "./words.js";
 
@@ -32,7 +32,7 @@ export function histogram() {
     if (!DIVISIONS.includes(by)) division.append(option(by));
     division.value = by;
     // What is outside of a plain period is counted, too.
-    const [first, last] = sort === "date" ? ends(period) : [];
+    const { first, last } = sort === "date" ? period : {};
     const within = sort === "date" && period.isPlain ? without(filters, "date") : filters;
     const most = Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH));
     const chart = { trim: sort === "date", spans: SPANS, ticks: most, by, prefix: facetPrefix(by), series: SERIES };

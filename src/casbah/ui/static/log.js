@@ -13,7 +13,7 @@ import { stringify } from "./json.js";
 import { logKeys } from "./keys.js";
 import { learnFrom } from "./language.js";
 import { NO_ACTIVITIES } from "./pages.js";
-import { atTime, forget, periodOf } from "./period.js";
+import { atTime, periodOf } from "./period.js";
 import { address, entityAddress, go, groupsOf, here, KINDS, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
 import { timeBar } from "./timebar.js";
@@ -36,7 +36,7 @@ export function log({ mayProve }) {
   const details = activityDrawer({ mayProve });
   const total = h("h1.total", { "aria-live": "polite" });
   const about = h("span");
-  const fresh = h("button.fresh", { hidden: true, onclick: () => (forget(), load()) });
+  const fresh = h("button.fresh", { hidden: true, onclick: () => load() });
   const head = h("thead", { role: "rowgroup" });
   const body = h("tbody", { role: "rowgroup", onkeydown: move });
   // On narrow screens the table is shown as cards; roles keep its meaning.
@@ -79,8 +79,7 @@ export function log({ mayProve }) {
     put(about, pageLink(view.filters));
     time.draw(null);
     try {
-      const period = await periodOf(view);
-      if (signal.aborted) return;
+      const period = await periodOf(view, signal);
       Object.assign(state, { period, filters: period.filters });
       time.draw(period);
       const page = await api.list({ filters: state.filters, sortField: view.sort, sortDirection: view.direction, limit: PAGE }, { signal });

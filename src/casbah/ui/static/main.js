@@ -11,7 +11,6 @@ import { learn } from "./language.js";
 import { log } from "./log.js";
 import { namesPage } from "./names.js";
 import { pushesPage, queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
-import { forget, prepare } from "./period.js";
 import { entityHere, follow, KINDS } from "./place.js";
 import { evidencePage } from "./proof.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
@@ -105,8 +104,7 @@ function ask({ ended = false } = {}) {
 async function begin() {
   try {
     me = await api.session();
-    forget();
-    await Promise.all([learn(), prepare()]);
+    await learn();
   } catch (error) {
     if (error.status !== 401) put(main, failure(error, begin));
     return;

@@ -1,7 +1,7 @@
 // The time picker: the usual periods, two bounds, earlier and later, zooming out and back, and the zone of all times.
 
 import { button, buttons, closePopover, field, form, h, opener, popover, put } from "./dom.js";
-import { atTime, between, ends } from "./period.js";
+import { atTime, between } from "./period.js";
 import { go, here, isZoomed, TIMES } from "./place.js";
 import { bare, condition, fromInput, isLocal, listed, setLocal, toInput, zoneAt, zoneName } from "./words.js";
 
@@ -21,8 +21,8 @@ export function timeBar(changed) {
   let shown = null;
   /** Go to other bounds: `before` and `after` are how much later they begin and end, in lengths of the period. */
   const move = (before, after) => {
-    const [start, end] = ends(shown);
-    go(between(Math.round(start + before * (end - start)), Math.round(end + after * (end - start))));
+    const { first, last } = shown;
+    go(between(Math.round(first + before * (last - first)), Math.round(last + after * (last - first))));
   };
   const range = opener("", (anchor) => edit(anchor, shown), { class: "range" });
   const earlier = button("‹", () => move(-1, -1), { title: "Earlier", "aria-label": "Earlier" });
@@ -35,7 +35,7 @@ export function timeBar(changed) {
     const { filters, time } = here();
     for (const one of times) one.ariaPressed = !filters.date && one.dataset.time === time;
     put(range, words(period));
-    const bounded = period !== null && ends(period).every((bound) => bound !== null);
+    const bounded = period !== null && period.first !== null && period.last !== null;
     for (const one of [earlier, later, out]) one.disabled = !bounded;
     back.hidden = !isZoomed();
     const name = zoneAt(period?.last ?? Date.now());
@@ -64,7 +64,7 @@ function words(period) {
   return listed(texts, " and ");
 }
 
-const boundsOf = (period) => [period.start, period.end === null ? null : ends(period)[1]];
+const boundsOf = (period) => [period.start, period.end === null ? null : period.last];
 
 function edit(anchor, period) {
   const [from, until] = (period?.isPlain ? boundsOf(period) : [null, null]).map((ms) => h("input", { type: "datetime-local", step: "1", value: toInput(ms) }));
