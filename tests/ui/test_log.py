@@ -187,8 +187,8 @@ def test_top_values_are_excluded_by_the_keyboard(opened: Callable[..., Any], sto
 
 
 def test_another_search_begins_at_the_top(opened: Callable[..., Any]) -> None:
-    """More rows, an activity, and going back do not move the page."""
-    page = opened(at({"activity.type": {"eq": [True]}}), viewport={"width": 1360, "height": 600})
+    """More rows and an opened activity do not move the page."""
+    page = opened(at({}), viewport={"width": 1360, "height": 600})
     settled(page)
     bottom = "() => { scrollTo(0, document.body.scrollHeight); return document.querySelectorAll('.log tbody tr').length > 150 }"
     page.wait_for_function(bottom)
@@ -209,7 +209,7 @@ def test_another_search_begins_at_the_top(opened: Callable[..., Any]) -> None:
     page.get_by_label("Search", exact=True).evaluate("box => box.focus({ preventScroll: true })")
     page.keyboard.insert_text("-country:DE")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelectorAll('.chip').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 1")
     settled(page)
     assert page.evaluate("() => scrollY") == 0
 
