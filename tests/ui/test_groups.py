@@ -216,6 +216,23 @@ def test_a_phone_shows_what_decides(opened: Callable[..., Any]) -> None:
     assert box["x"] + box["width"] <= 390
 
 
+def test_what_is_typed_while_the_page_loads_is_kept(opened: Callable[..., Any]) -> None:
+    page = opened()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/search/period*", hold, times=1)
+    with page.expect_request("**/search/period*"):
+        page.get_by_role("link", name="Group by").first.click()
+    box = page.get_by_label("Search with by:")
+    box.fill("by:app")
+    held[0].continue_()
+    assert rows(page)
+    assert box.input_value() == "by:app"
+
+
 def test_what_stopped_is_listed(opened: Callable[..., Any]) -> None:
     page = opened("/groups")
     page.get_by_label("Search with by:").fill(f"ip:{SPRAYER} by:user since:20h")

@@ -65,12 +65,14 @@ export function groupsPage() {
     const signal = latest.begin();
     content.ariaBusy = true;
     try {
-      const q = here();
+      const given = here();
+      if (given) search.value = given;
       const [usual, ...sinces] = await Promise.all(["30d", ...TIMES].map(since));
       if (signal.aborted) return;
-      if (!q) return showGroups(`by:user -app:Casbah ${usual}`, { replace: true });
-      put(ready, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(`${q} ${usual}`, order) }, name), quiet(help))));
-      search.value = q;
+      const q = given || `by:user -app:Casbah ${usual}`;
+      if (!given) history.replaceState(null, "", groupsAddress(q));
+      search.value ||= q; // Nothing that was typed meanwhile is lost.
+      if (!ready.firstChild) put(ready, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(`${q} ${usual}`, order) }, name), quiet(help))));
       times.forEach((time, position) => (time.ariaPressed = withTime(q, sinces[position]) === q));
       const [request, order] = [{ q, zone: zoneName() }, parameter("order") ?? "most"];
       const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, order, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
