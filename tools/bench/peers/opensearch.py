@@ -31,6 +31,7 @@ _ARTIFACT = f"org.opensearch.distribution.integ-test-zip:opensearch:{VERSION}:zi
 _SETTINGS = """\
 cluster.name: casbah-bench
 discovery.type: single-node
+cluster.routing.allocation.disk.threshold_enabled: false
 network.host: 127.0.0.1
 http.port: {http}
 transport.port: {transport}
