@@ -65,12 +65,12 @@ export function groupsPage() {
     const signal = latest.begin();
     content.ariaBusy = true;
     try {
-      const asked = here();
-      if (asked) search.value = asked;
+      const current = here();
+      if (current) search.value = current;
       const [usual, ...sinces] = await Promise.all(["30d", ...TIMES].map(since));
       if (signal.aborted) return;
-      const q = asked || `by:user -app:Casbah ${usual}`;
-      if (!asked) history.replaceState(null, "", groupsAddress(q));
+      const q = current || `by:user -app:Casbah ${usual}`;
+      if (!current) history.replaceState(null, "", groupsAddress(q));
       search.value ||= q; // Nothing that was typed meanwhile is lost.
       if (!ready.firstChild) put(ready, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(`${q} ${usual}`, order) }, name), quiet(help))));
       times.forEach((time, position) => (time.ariaPressed = withTime(q, sinces[position]) === q));
