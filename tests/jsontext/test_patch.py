@@ -151,6 +151,9 @@ def _outcome(read, text):
 
 
 @given(ANY)
+@example(b'{"a":%b} ' % (b"[" * 1024 + b"]" * 1024))
+@example(b'{"a":%b}' % (b"[" * 5000 + b"]" * 5000))
+@example(b"[" * 1025 + b"]" * 1025)
 def test_members_and_elements_are_those_that_the_scanner_finds(text):
     members = _outcome(patch.scanned_members, text)
     assert _outcome(patch.members, text) == members

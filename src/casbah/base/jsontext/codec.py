@@ -85,7 +85,7 @@ def joined(keys: Mapping[str, Any], *, last: str, raw: bytes) -> bytes:
 
 
 def _parse_slowly(raw: bytes) -> Any:
-    if _is_too_deep(raw):
+    if is_too_deep(raw):
         raise InvalidJsonError(TOO_DEEP)
     try:
         text = raw.decode("utf-8")
@@ -99,7 +99,7 @@ def _parse_slowly(raw: bytes) -> Any:
         raise InvalidJsonError(TOO_DEEP) from None
 
 
-def _is_too_deep(raw: bytes) -> bool:
+def is_too_deep(raw: bytes) -> bool:
     """Whether the nesting exceeds the limit; stops as soon as it does."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_NESTING:
         return False

@@ -5,16 +5,18 @@ The text must be valid, which callers know because they parsed it. Its structure
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from casbah.base.jsontext.codec import InvalidJsonError, dump, parse
+from casbah.base.jsontext.codec import InvalidJsonError, dump, is_too_deep, parse
 from casbah.base.jsontext.grammar import KEY, State, blank, scan
 
 _BLANKS = b" \t\r\n"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+_Values = TypeVar("_Values")
 
 # What msgspec does not read: lone surrogates, great depth, and invalid text.
 _UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -32,7 +34,7 @@ class Member(NamedTuple):
 def raw_values(text: bytes, keys: Collection[str]) -> dict[str, bytes]:
     """The values of those keys that the object `text` has, as text; the last one of a repeated key."""
     try:
-        values = _OBJECT.decode(text)
+        values = _decoded(text, _OBJECT)
     except _UNREAD:
         return {member.key: text[member.value : member.end] for member in scanned_members(text) if member.key in keys}
     return {key: bytes(values[key]) for key in keys if key in values}
@@ -84,7 +86,7 @@ def numbered(text: bytes) -> bytes:
 def elements(text: bytes) -> list[bytes]:
     """The elements of the list `text`, as text."""
     try:
-        return [bytes(element) for element in _LIST.decode(text)]
+        return [bytes(element) for element in _decoded(text, _LIST)]
     except _UNREAD:
         return list(scanned_elements(text))
 
@@ -92,7 +94,7 @@ def elements(text: bytes) -> list[bytes]:
 def members(text: bytes) -> list[Member]:
     """The members of the object `text` in order, repeated keys included."""
     try:
-        values = _OBJECT.decode(text)
+        values = _decoded(text, _OBJECT)
     except _UNREAD:
         return list(scanned_members(text))
     sizes = [len(value) for value in values.values()]
@@ -104,6 +106,13 @@ def members(text: bytes) -> list[Member]:
         return list(scanned_members(text))
     bounds = zip(values, sizes, pairwise(starts), strict=True)
     return [Member(key, start, following - 1 - size, following - 1) for key, size, (start, following) in bounds]
+
+
+def _decoded(text: bytes, decoder: msgspec.json.Decoder[_Values]) -> _Values:
+    """Raises one of `_UNREAD`. How deep msgspec reads depends on the version of Python, and may be deeper than `parse`."""
+    if is_too_deep(text):
+        raise RecursionError
+    return decoder.decode(text)
 
 
 def scanned_members(text: bytes) -> Iterator[Member]:
