@@ -74,14 +74,14 @@ class Disk:
     def __init__(self, root: Path) -> None:
         self._root = os.fsencode(root)
         self._top = Folder()
-        self._open: dict[int, _Open] = {}
+        self._opened: dict[int, _Open] = {}
         self._syncing: dict[int, tuple[File | Folder, int]] = {}
 
     def apply(self, call: Call) -> None:
         """Take one step."""
         if not call.ended:
             if call.name in _APPLIED_AT_BEGINNING:
-                self._open.pop(_number(call.arguments[0]), None)
+                self._opened.pop(_number(call.arguments[0]), None)
             elif call.name in _SYNCS and (held := self._held(call)) is not None:
                 self._syncing[call.key] = (held.node, len(held.node.since))
         elif call.name in _SYNCS:
@@ -96,21 +96,29 @@ class Disk:
         _write(self._top, into, dice)
 
     def _held(self, call: Call) -> _Open | None:
-        return self._open.get(_number(call.arguments[0]))
+        return self._opened.get(_number(call.arguments[0]))
 
     def _unknown(self, call: Call) -> None:
         """A call that is not modelled must not touch what is."""
         touches = any(isinstance(argument, bytes) and self._inside(argument) is not None for argument in call.arguments)
-        if touches or any(number in self._open for number in _numbers(call)):
+        if touches or any(number in self._opened for number in _numbers(call)):
             raise NotImplementedError(f"{call.name}{call.arguments} cannot be replayed")
 
     def _openat(self, call: Call) -> None:
         above, path, flags = call.arguments[:3]
-        if _number(above) in self._open and not (isinstance(path, bytes) and path.startswith(b"/")):
+        if _number(above) in self._opened and not (isinstance(path, bytes) and path.startswith(b"/")):
             raise NotImplementedError(f"{call.name}{call.arguments} cannot be replayed")
+        self._take(path, flags, call.result)
+
+    def _open(self, call: Call) -> None:
+        """What some allocators call before there is any other file."""
+        path, flags = call.arguments[:2]
+        self._take(path, flags, call.result)
+
+    def _take(self, path: str | bytes, flags: str | bytes, number: int) -> None:
         found = self._inside(path)
         if found is None:
-            self._open.pop(call.result, None)
+            self._opened.pop(number, None)
             return
         folder, name = found
         if name and name not in folder.now:
@@ -118,7 +126,7 @@ class Disk:
         node = folder.now[name] if name else folder
         if "O_TRUNC" in str(flags) and isinstance(node, File):
             node.write(0, None)
-        self._open[call.result] = _Open(node, appends="O_APPEND" in str(flags))
+        self._opened[number] = _Open(node, appends="O_APPEND" in str(flags))
 
     def _write(self, call: Call) -> None:
         held = self._held(call)
@@ -178,7 +186,7 @@ class Disk:
     def _unlinkat(self, call: Call) -> None:
         """Of a folder that is open, as removing a tree does it."""
         above, name = call.arguments[:2]
-        if (held := self._open.get(_number(above))) is None:
+        if (held := self._opened.get(_number(above))) is None:
             self._unlink(call._replace(arguments=(name,)))
             return
         assert isinstance(held.node, Folder)
@@ -202,7 +210,7 @@ class Disk:
 
     def _mmap(self, call: Call) -> None:
         """Reading is no step; what is written through memory would go unseen, and only SQLite's index of its log may be."""
-        held = self._open.get(_number(call.arguments[4]))
+        held = self._opened.get(_number(call.arguments[4]))
         protection, flags = str(call.arguments[2]), str(call.arguments[3])
         if held is not None and "PROT_WRITE" in protection and "MAP_SHARED" in flags:
             assert any(name.endswith("-shm") for name in self._names_of(held.node)), "a file is written through memory"
@@ -212,9 +220,9 @@ class Disk:
             self._dup(call)
 
     def _dup(self, call: Call) -> None:
-        self._open.pop(call.result, None)
+        self._opened.pop(call.result, None)
         if (held := self._held(call)) is not None:
-            self._open[call.result] = held
+            self._opened[call.result] = held
 
     _dup2 = _dup3 = _dup
 
