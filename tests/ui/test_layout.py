@@ -216,7 +216,10 @@ def test_a_phone_shows_the_first_activity_without_scrolling(opened: Callable[...
     assert card["width"] > 350
 
 
-def test_the_cards_of_a_phone_are_aligned(opened: Callable[..., Any]) -> None:
+def test_the_cards_of_a_phone_are_aligned(opened: Callable[..., Any], stocked: Any) -> None:
+    """Whatever an activity lacks."""
+    bare = activity("bare", timestamp=wall_clock() - 7 * 60_000, device={"clientIP": "192.0.2.17"}, appId=APP)
+    stocked[1].services.store.tenant(TENANT).insert([arrival(bare)])
     page = opened(viewport={"width": 390, "height": 844})
     settled(page)
     ends = page.locator(".log td:is(.of-time, .of-address)").evaluate_all(
