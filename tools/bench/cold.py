@@ -13,7 +13,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from rich.table import Table
 
 from tools.bench import data, machine
 from tools.bench.__main__ import about_the_data
-from tools.bench.data import UNTIL, Data, read
+from tools.bench.data import UNTIL, read
 from tools.bench.peers.casbah import Casbah
 from tools.bench.peers.contract import ready
 from tools.bench.sample import Sample
@@ -37,14 +37,28 @@ _DAYS = 30
 _SAMPLED = 500
 _WIDTH = 160
 _DAY = 86_400_000
-_RECENT = f"date:{UNTIL - _DAYS * _DAY}..{UNTIL}"
+_RECENT = "date:{since}..{until}"
 _LIST = {"limit": 100}
 _GROUPED = {"limit": 100, "spans": 24, "previous": True}
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest activities of the store, and when the last of them happened, or a little later."""
+
+    lines: Callable[[], Iterable[bytes]]
+    until: int
+    seed: int
+
+    def of_verb(self, verb: str) -> Sample:
+        """Some of those that have the verb; of all, if it is empty."""
+        text = f'"verb":"{verb}"'.encode() if verb else b""
+        return Sample(islice((line for line in self.lines() if text in line), _SAMPLED), seed=self.seed)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What an analyst asks. `search` has slots for values of fields in a record of the last week; of a verb, if one is named."""
+    """What an analyst asks. `search` has slots for values of fields in a new record; of a verb, if one is named."""
 
     name: str
     search: str
@@ -53,15 +67,11 @@ class Question:
     path: str = SEARCH
     more: Mapping[str, Any] = field(default_factory=lambda: _LIST)
 
-    def body(self, records: Data, n: int) -> dict[str, Any]:
+    def body(self, newest: Newest, n: int) -> dict[str, Any]:
         """The request, the n-th time."""
-        found = self._sample(records).of_record(n, *self.values) if self.values else []
-        return {"q": self.search.format(*(json.dumps(str(value), ensure_ascii=False) for value in found)), **self.more}
-
-    def _sample(self, records: Data) -> Sample:
-        of_verb = f'"verb":"{self.verb}"'.encode() if self.verb else b""
-        lines = (line for line in read(records.parts[-1]) if of_verb in line)
-        return Sample(islice(lines, _SAMPLED), seed=records.seed)
+        found = newest.of_verb(self.verb).of_record(n, *self.values) if self.values else []
+        quoted = (json.dumps(str(value), ensure_ascii=False) for value in found)
+        return {"q": self.search.format(*quoted, since=newest.until - _DAYS * _DAY, until=newest.until), **self.more}
 
 
 # fmt: off
@@ -81,14 +91,19 @@ QUESTIONS = (
 """The investigations, in the order of docs/pages.md; of the last 30 days, as there, but for the third."""
 
 
-def measured(question: Question, records: Data, casbah: Casbah, *, rounds: int) -> dict[str, Any]:
+def all_measured(casbah: Casbah, newest: Newest, *, rounds: int) -> list[dict[str, Any]]:
+    """What `measured` says of each question."""
+    return [measured(question, newest, casbah, rounds=rounds) for question in QUESTIONS]
+
+
+def measured(question: Question, newest: Newest, casbah: Casbah, *, rounds: int) -> dict[str, Any]:
     """The medians of ms, and how many activities matched at most; the error if the server refuses the question."""
     cold, warm, total = [], [], 0
     for n in range(rounds):
         forget(casbah.store)
         casbah.start()
         try:
-            connection, body = casbah.again(), question.body(records, n)
+            connection, body = casbah.again(), question.body(newest, n)
             for times in (cold, warm):
                 began = time.perf_counter()
                 answer = connection.ask(question.path, body)
@@ -116,7 +131,7 @@ def forget(folder: Path) -> None:
 
 def show(rows: list[dict[str, Any]], count: int) -> None:
     """The report, for people and for docs/performance.md."""
-    print(f"{count:,} activities; {machine.described()}\n")
+    print(f"{count:,} activities; {machine.in_words(machine.described())}\n")
     table = Table(box=box.MARKDOWN)
     for name in ("question", "matching, at most", "cold, ms", "slowest, ms", "warm, ms"):
         table.add_column(name, justify="left" if name == "question" else "right")
@@ -138,7 +153,8 @@ def main() -> int:
     records = data.made(chosen.work, count=chosen.count, seed=chosen.seed)
     casbah, _ = ready(Casbah, chosen.work, records, anew=False, say=print)
     casbah.stop()
-    rows = [measured(question, records, casbah, rounds=chosen.rounds) for question in QUESTIONS]
+    newest = Newest(lambda: read(records.parts[-1]), UNTIL, records.seed)
+    rows = all_measured(casbah, newest, rounds=chosen.rounds)
     show(rows, chosen.count)
     if chosen.json:
         report = {"machine": machine.described(), "count": chosen.count, "rows": rows}

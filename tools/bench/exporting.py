@@ -21,7 +21,7 @@ from rich.table import Table
 from tools.bench import data, machine
 from tools.bench.__main__ import about_the_data
 from tools.bench.asking import LIST
-from tools.bench.peers.casbah import Casbah
+from tools.bench.peers.casbah import Casbah, reached
 from tools.bench.peers.contract import ready
 
 EXPORTS = "/api/ext/v1/exports"
@@ -70,8 +70,8 @@ def _memory(casbah: Casbah) -> int:
 
 def _digest(casbah: Casbah, path: str) -> str:
     """The SHA-256 of what is fetched; a file may be larger than memory."""
-    told = json.loads((casbah.store / "server.json").read_text(encoding="utf-8"))
-    request = urllib.request.Request(told["url"] + path, headers={"Authorization": f"Token {told['key']}"})  # noqa: S310  our own server
+    url, headers = reached(casbah.store)
+    request = urllib.request.Request(url + path, headers=headers)  # noqa: S310  our own server
     digest = hashlib.sha256()
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         while piece := answer.read(_CHUNK):
@@ -81,7 +81,7 @@ def _digest(casbah: Casbah, path: str) -> str:
 
 def show(rows: list[dict[str, Any]]) -> None:
     """The report, for people."""
-    table = Table(title=f"{machine.described()}")
+    table = Table(title=f"{machine.in_words(machine.described())}")
     for name in ("format", "rows", "MB", "seconds", "memory grew by at most, MiB", "file is what its SHA-256 says"):
         table.add_column(name, justify="left" if name == "format" else "right")
     for row in rows:

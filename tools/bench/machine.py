@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ def described() -> dict[str, Any]:
         "python": platform.python_version(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """What `described` found, for people."""
+    return (
+        f"{found['cores']} cores, {found['memory_gib']} GiB, {found['processor']}, {found['system']}, "
+        f"Python {found['python']}; {found['date']}"
+    )
 
 
 def _processor() -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tools.bench import machine
+
 Report = Mapping[str, Any]
 Grid = tuple[str, Sequence[str], list[Sequence[str]]]
 """A table: its title, the names of its columns, its rows."""
@@ -166,11 +168,9 @@ def _figure(spread: Mapping[str, float], form: str) -> str:
 
 
 def _about(report: Report) -> str:
-    machine = report["machine"]
     return (
-        f"{report['activities']:,} activities of {report['record_bytes']:,} bytes on average; {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB, {machine['processor']}, {machine['system']}, Python {machine['python']}; "
-        f"{machine['date']}; {report['rounds']} rounds."
+        f"{report['activities']:,} activities of {report['record_bytes']:,} bytes on average; "
+        f"{machine.in_words(report['machine'])}; {report['rounds']} rounds."
     )
 
 

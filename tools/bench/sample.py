@@ -11,7 +11,7 @@ import orjson
 
 from casbah.activity.fields import FIELDS, phrases, values
 from casbah.activity.record import Reading
-from tools.bench.data import Data, read
+from tools.bench.data import UNTIL, Data, read
 
 _EVERY_WEEK, _OF_A_WEEK = 5, 250
 _COMMON, _MIDDLING = 0.25, (0.01, 0.05)
@@ -20,7 +20,9 @@ _COMMON, _MIDDLING = 0.25, (0.01, 0.05)
 class Sample:
     """What values there are. `n` numbers the choices: the same `n` chooses the same value in every run on the same data."""
 
-    def __init__(self, records: Iterable[bytes], *, seed: int) -> None:
+    def __init__(self, records: Iterable[bytes], *, seed: int, until: int = UNTIL) -> None:
+        self.until = until
+        """When the newest activity there is happened, or a little later."""
         self._chance = random.Random(seed)
         self._readings = [Reading(orjson.loads(record)) for record in records]
         self._chance.shuffle(self._readings)

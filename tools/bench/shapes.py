@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.bench.data import UNTIL
 from tools.bench.sample import Sample
 
 VARIANTS = 8
@@ -48,7 +47,7 @@ def _set(filter_name: str, operator: str = "isset") -> Filters:
 
 
 def _newest(days: float, **filters: Any) -> Filters:
-    return lambda _, n: {"date": {"gte": UNTIL - int(days * _DAY) + n * 60_000}, **filters}
+    return lambda s, n: {"date": {"gte": s.until - int(days * _DAY) + n * 60_000}, **filters}
 
 
 def _around(span: int) -> Filters:
@@ -61,7 +60,7 @@ def _none(_: Sample, __: int) -> Mapping[str, Any]:
 
 def _app_country_days(s: Sample, n: int) -> Mapping[str, Any]:
     app, country = s.of_record(n, "service", "country")
-    return {"service": {"eq": app}, "location.country": {"eq": country}, "date": {"gte": UNTIL - 30 * _DAY}}
+    return {"service": {"eq": app}, "location.country": {"eq": country}, "date": {"gte": s.until - 30 * _DAY}}
 
 
 def _selective(s: Sample, n: int) -> Mapping[str, Any]:
@@ -74,12 +73,13 @@ def _broad(s: Sample, n: int) -> Mapping[str, Any]:
         "location.country": {"neq": s.value("country", n)},
         "activity.type": {"eq": False},
         "ip.category": {"neq": [3]},
-        "date": {"gte": UNTIL - 180 * _DAY},
+        "date": {"gte": s.until - 180 * _DAY},
     }
 
 
 def _entity(s: Sample, n: int) -> Mapping[str, Any]:
-    return {"entity": {"eq": {"id": s.reading(n, "entity").actor["id"]}}}
+    object_ = s.reading(n, "entity").main["eventObjects"][-1]
+    return {"entity": {"eq": {"id": object_["id"]}}}
 
 
 def _network(s: Sample, n: int) -> str:

@@ -137,8 +137,14 @@ def _sending(connected: Callable[[], Connection]) -> Callable[[bytes], float]:
 
 def connect(store: Path) -> Connection:
     """A connection to the server of a store, with a token as everybody has one."""
+    url, headers = reached(store)
+    return Connection(url, headers)
+
+
+def reached(store: Path) -> tuple[str, dict[str, str]]:
+    """The URL of the server of a store, and the headers of the bench's token."""
     told = json.loads((store / "server.json").read_text(encoding="utf-8"))
-    return Connection(told["url"], _bearing(_token(told["url"], told["key"])))
+    return told["url"], _bearing(_token(told["url"], told["key"]))
 
 
 @cache
