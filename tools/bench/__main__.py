@@ -54,11 +54,11 @@ def main() -> int:
         anew=chosen.load_again,
     ) as run:
         found = run.report(only=chosen.only, ask=not chosen.only_ingest, ingest=not chosen.skip_ingest)
-    report.show(found)
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if chosen.markdown:
         chosen.markdown.write_text(report.markdown(found), encoding="utf-8")
+    report.show(found)
     return 1 if found["disagreements"] else 0
 
 

@@ -164,7 +164,8 @@ def _costs(row: Mapping[str, Any], ratios: Sequence[str]) -> list[str]:
 
 def _figure(spread: Mapping[str, float], form: str) -> str:
     """The median, and half of the middle half's width as a share of it."""
-    return f"{form.format(spread['median'])} ±{(spread['high'] - spread['low']) / 2 / spread['median']:.0%}"
+    median, half = spread["median"], (spread["high"] - spread["low"]) / 2
+    return f"{form.format(median)} ±{half / median:.0%}" if median else form.format(0)
 
 
 def _about(report: Report) -> str:
