@@ -40,6 +40,8 @@ path.logs: {folder}/logs
 action.auto_create_index: false
 indices.query.bool.max_clause_count: 100000
 """
+_FRESH_SIZE = {"store.stats_refresh_interval": "0s"}
+"""The size of an index as it is; otherwise as it was up to 10 s ago."""
 
 
 class Source(msgspec.Struct):
@@ -170,7 +172,8 @@ class OpenSearch:
         connection, server = Connection(self._url), self._server
         assert server is not None
         connection.send("DELETE", "/ingest?ignore_unavailable=true")  # One that a run left which was killed.
-        connection.send("PUT", "/ingest", _json(layout.INDEX))
+        measured = {**layout.INDEX["settings"], **_FRESH_SIZE}
+        connection.send("PUT", "/ingest", _json({**layout.INDEX, "settings": measured}))
         yield FreshStore(
             lambda file: _bulk(connection, "ingest", file.read_bytes()), server.processor, lambda: self._size("ingest")
         )
