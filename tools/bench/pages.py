@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -42,9 +43,8 @@ def views(connection: Connection, bodies: Sequence[dict[str, Any]]) -> dict[str,
         raise RuntimeError("no Chromium; `apt-get install chromium` brings one")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  who has no browser needs no Playwright
 
-    key = json.loads(
-        connection.ask("/api/ext/v1/tokens", {"name": "bench of the pages", "scopes": ["Investigation.read"]})
-    )["token"]
+    name = f"bench of the pages {secrets.token_hex(4)}"  # Names are unique, and an interrupted run leaves its token.
+    key = json.loads(connection.ask("/api/ext/v1/tokens", {"name": name, "scopes": ["Investigation.read"]}))["token"]
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*_QUIET, *root])
