@@ -1,4 +1,4 @@
-// Pages for what happens to stored activities: exports, retention and holds, deletion, refused events; and the audit trail.
+// Pages for stored activities: exports, retention and holds, deletion, refused events; and the audit trail.
 
 import * as api from "./api.js";
 import { sentenceOf, short, userOf } from "./columns.js";
@@ -15,7 +15,6 @@ const ACTS = 100;
 const REJECTS = 100;
 const EXCERPT = 60;
 
-/** What an act was about, if it has a name or an id. */
 function named({ rawDataJson }) {
   const name = rawDataJson?.asked?.name ?? rawDataJson?.about;
   return name && [": ", short(name)];
@@ -58,7 +57,6 @@ export const exportsPage = () =>
     return table("Exports", ["Date", "Format", "Query", "Owner", "State", "Activities", ""], rows, "No exports yet. Export in the log writes all matching activities to a file.");
   });
 
-/** Rules that delete activities of a certain age, and holds, which keep activities from deletion. */
 export const retentionPage = ({ may }) =>
   page("Retention and holds", async (again) => {
     const [{ data }, trail] = await Promise.all([api.rules(), api.trail()]);
@@ -91,7 +89,7 @@ export const retentionPage = ({ may }) =>
 const RULE = { action: "delete", permission: "Activities.delete", make: "New rule", form: "New retention rule" };
 const HOLD = { action: "hold", permission: "Holds.manage", make: "New hold", form: "New hold" };
 
-/** The filters of a search, of which there must be some. Raises RequestFailed. */
+/** Raises RequestFailed. */
 async function filtersOf({ value }) {
   const { filters } = await api.explain({ q: value.trim(), filters: {}, zone: zoneName() });
   if (!Object.keys(filters).length) throw new api.RequestFailed(BAD_REQUEST, "type a search, such as app:okta");
@@ -108,7 +106,6 @@ function ruleForm(action, title) {
   return formDialog(title, fields, async () => ({ name: name.value.trim(), action, filters: await filtersOf(search), ...(days && { days: Number(days.value) }) }));
 }
 
-/** Deleting what a search matches: first a dry run, then a confirmation with the number of activities. */
 export const deletionPage = () =>
   page("Delete activities", async () => {
     const search = searchBox();
@@ -138,7 +135,6 @@ function outlook(filters, { matching, deleted, held, exempt }, result) {
   ];
 }
 
-/** Whether the number of activities was typed. */
 function confirmed(number) {
   const typed = input({ inputmode: "numeric", autofocus: true, autocomplete: "off" });
   const read = () => typed.value.replaceAll(",", "").trim() === String(number) || typed.select();
@@ -147,7 +143,7 @@ function confirmed(number) {
 
 const unfolding = (brief, whole) => h("details", h("summary", {}, brief), h("pre", { tabindex: "0" }, whole));
 
-/** The reason of a refusal, at first without what it lists. */
+/** At first without what it lists. */
 function because(reason) {
   const [brief] = reason.split("; known: ");
   return h("span.wrong", {}, brief === reason ? reason : unfolding(brief, reason));

@@ -1,13 +1,11 @@
-// Requests to the API.
-
 import { parse, stringify } from "./json.js";
 
-/** Where routes are whose paths here begin without a slash. */
+/** The routes of paths without a leading slash. */
 const EXTENSION = "/api/ext/v1/";
 const UNREACHABLE = 0;
 const BAD_GATEWAY = 502;
 
-/** A failed request: the status of the answer, 0 without one, and the server's message. */
+/** `status` is 0 without an answer. */
 export class RequestFailed extends Error {
   constructor(status, detail) {
     super(detail);
@@ -17,12 +15,10 @@ export class RequestFailed extends Error {
 
 let signedOut = () => {};
 
-/** Call `run` whenever the server reports that the caller is not signed in. */
 export function onSignedOut(run) {
   signedOut = run;
 }
 
-/** The text of an answer. Raises RequestFailed. */
 async function textOf(path, { signingIn = false, ...options } = {}) {
   const { status, text } = await answered(path, options);
   if (status === 401 && !signingIn) signedOut();
@@ -30,7 +26,6 @@ async function textOf(path, { signingIn = false, ...options } = {}) {
   return text;
 }
 
-/** One request; the answer's JSON. Raises RequestFailed. */
 async function ask(method, path, body, { headers, ...options } = {}) {
   const sent = body !== undefined && { headers: { ...headers, "Content-Type": "application/json" }, body: stringify(body) };
   const content = read(await textOf(path, { method, headers, ...options, ...sent }));
@@ -48,7 +43,7 @@ async function answered(path, options) {
   }
 }
 
-/** The value of a JSON text; undefined if it is not JSON, such as the error page of a proxy. */
+/** Undefined if the text is not JSON, such as the error page of a proxy. */
 function read(text) {
   try {
     return parse(text);
@@ -61,7 +56,6 @@ function read(text) {
 const get = (path) => (options) => ask("GET", path, undefined, options);
 const post = (path) => (body, options) => ask("POST", path, body, options);
 
-/** The path of one thing by its id, and requests to it. */
 const at = (path, rest = "") => (id) => `${path}/${encodeURIComponent(id)}${rest}`;
 const getAt = (path) => (id, options) => get(path(id))(options);
 const postAt = (path) => (id, body) => post(path(id))(body);
@@ -118,7 +112,7 @@ export const ranges = post("/api/v1/subnet/");
 export const createRange = post("/api/v1/subnet/create_rule/");
 export const updateRange = postAt(at("/api/v1/subnet", "/update_rule/"));
 export const deleteRange = (id) => ask("DELETE", at("/api/v1/subnet", "/")(id));
-/** Re-enrich all stored activities of some filters, page by page. */
+/** Re-enrich stored activities, page by page. */
 export async function enrichAgain(filters) {
   const { hasNext, nextQueryFilters } = await ask("POST", "activities/enrich", { filters });
   if (hasNext) await enrichAgain(nextQueryFilters);
@@ -136,7 +130,7 @@ export const removeReject = remove("rejects");
 export const pushes = get("pushes");
 export const sources = get("sources");
 
-/** A series of requests of which only the last counts: starting one aborts the previous one. */
+/** Requests of which only the last counts: starting one aborts the one before. */
 export class Latest {
   #controller = new AbortController();
 

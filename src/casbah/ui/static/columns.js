@@ -1,5 +1,3 @@
-// The columns of the table: one row per column, in order.
-
 import { isNested, remembered, stringify } from "./json.js";
 import { valueLabel } from "./language.js";
 import { cut } from "./visible.js";
@@ -8,7 +6,6 @@ import { bare, zoneAt } from "./words.js";
 const text = (value) => (value === null || value === undefined ? "" : isNested(value) ? stringify(value) : String(value));
 const LONGEST = 500;
 
-/** The text of a value on one line, truncated; the drawer's record has all of it. */
 export const short = (value) => cut(text(value), LONGEST);
 
 const named = (filter, value) => (value ? valueLabel(filter, value) : "");
@@ -16,7 +13,7 @@ const named = (filter, value) => (value ? valueLabel(filter, value) : "");
 export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
 export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
-/** MDCA's words for a sign-in, which stay in records, are shown as ours. */
+/** MDCA's words for a sign-in as ours; records keep theirs. */
 const spoken = (words) =>
   words
     .replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"))
@@ -45,10 +42,8 @@ const RISKY = 3;
 
 export const isFailed = (r) => r.mainInfo?.activityResult?.isSuccess === false || r.verb === "sign-in-failed";
 
-/** The sentence beside the badge that says that it failed. */
 const withoutBadge = (r) => (isFailed(r) ? sentenceOf(r).replace(/^Failed (\p{L})/u, (_, letter) => letter.toUpperCase()) : sentenceOf(r));
 
-/** What a reader must not overlook: [{kind, text}]. */
 export const badges = (r) => [
   isFailed(r) && { kind: "is-failed", text: "Failed" },
   r.isAdminOperation === true && { kind: "is-admin", text: "Admin" },
@@ -57,7 +52,7 @@ export const badges = (r) => [
 
 const ownName = (name) => name.replace(/^Microsoft (?=\p{L})/u, "");
 
-/** The first letters of up to three words of a name, or of its only word. */
+/** The first letters of up to three words, or of the only word. */
 export function initials(name) {
   const words = ownName(name).match(/[\p{L}\p{N}]+/gu) ?? [];
   return words.slice(0, 3).map((word) => [...word].slice(0, words.length > 1 ? 1 : 2).join("")).join("");
@@ -66,14 +61,14 @@ export function initials(name) {
 /** Apps with a color of their own; others share these. */
 const DISTINCT = [20892, 20893, 11599, 15600, 11161, 11770, 28375, 12260, 10980, 900001, 11114, 900003];
 
-/** The number of a value's color: an app has the same everywhere, other values one by position. */
+/** An app has the same color everywhere, other values one by position. */
 export function seriesOf(filter, value, position) {
   if (filter !== "service") return position;
   const own = DISTINCT.indexOf(Number(value));
   return own < 0 ? Math.abs(value) % DISTINCT.length || 0 : own;
 }
 
-/** `value` returns a record's text, `full` what it is short for; `first` columns are shown by default, `moment` ones are times. */
+/** `full` is what `value` is short for; `first` columns are shown by default. */
 export const COLUMNS = [
   { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
   { id: "user", title: "User", value: (r) => named("user.username", userOf(r)), first: true },

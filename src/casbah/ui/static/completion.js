@@ -1,4 +1,4 @@
-// Suggestions below the search box: fields, operators and values, with exact counts. The box keeps the focus (ARIA: combobox).
+// Suggestions below the search box, with exact counts. The box keeps the focus (ARIA: combobox).
 
 import * as api from "./api.js";
 import { activate, debounce, h, put } from "./dom.js";
@@ -6,10 +6,7 @@ import { counted, zoneName } from "./words.js";
 
 const SUGGESTED = 12;
 
-/**
- * A list of suggestions for a box: its element, and what the box calls. `filters(text)` resolves to those that hold beside the text;
- * `onerror(error)` is called with the error of a text that cannot be completed, and with null once one can.
- */
+/** `filters(text)` resolves to those that hold beside the text; `onerror(null)` says that it can be completed. */
 export function completion(box, { filters, onerror }) {
   const list = h("ul", { id: "completions", class: "completions", role: "listbox", "aria-label": "Suggestions", hidden: true });
   const latest = new api.Latest();
@@ -58,7 +55,7 @@ export function completion(box, { filters, onerror }) {
       onerror(error);
     }
   };
-  /** Put a suggestion into the box. What is still to be typed after it is suggested next. */
+  /** What is still to be typed after a suggestion is suggested next. */
   const take = (position) => {
     const { text, complete } = state.suggestions[position];
     const characters = [...box.value];
@@ -85,7 +82,7 @@ export function completion(box, { filters, onerror }) {
   });
   box.addEventListener("blur", close);
   list.addEventListener("pointerdown", (event) => event.preventDefault());
-  /** Act on a key; whether that was one for the list. */
+  /** Whether a key was one for the list. */
   const key = (event) => {
     if (event.isComposing || event.shiftKey || !(event.key in keys) || keys[event.key]() === false) return false;
     event.preventDefault();

@@ -1,19 +1,17 @@
-// Elements built without markup: content of activities only ever becomes text.
+// Elements without markup: content of activities only ever becomes text.
 
 import { visibleNode, visibleText } from "./visible.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "rect"]);
 
-/** Attributes that people read. */
 const READ = new Set(["title", "aria-label", "placeholder", "alt"]);
 const PROPERTIES = new Set(["value", "checked", "selected"]);
 
 /**
- * Create an element: `h("p.quiet.small", { id: "help" }, "Text")`; without a tag it is a div. The attributes may be left out, but
- * not before a value of an activity, which could pose as them. Keys `on...` are listeners, `style` is an object; null and false
- * omit an attribute, but aria-* says false. In children and in attributes that people read, hidden characters are made visible;
- * each text of a list keeps its own direction.
+ * An element: `h("p.quiet.small", { id: "help" }, "Text")`; without a tag a div. The attributes may be left out, but not before
+ * a value of an activity, which could pose as them. null and false omit an attribute, but aria-* says false. Hidden characters
+ * become visible in children and READ attributes; each text of a list keeps its own direction.
  */
 export function h(selector, ...content) {
   const [tag, ...classes] = selector.split(".");
@@ -59,11 +57,10 @@ export const button = (text, onclick, attributes) => h("button", { onclick, ...a
 /** A button without a frame for one of several things, whose name only screen readers say. */
 export const small = (act, thing, onclick) => h("button.bare", { "aria-label": [`${act} `, thing], onclick }, act);
 
-/** A button for which `open(button)` shows a popover. */
+/** `open(button)` shows a popover. */
 export const opener = (text, open, attributes) =>
   button(text, (event) => open(event.currentTarget), { "aria-haspopup": "dialog", "aria-expanded": false, ...attributes });
 
-/** A form that calls `submit()`; the other arguments are those of `h`. */
 export const form = (submit, ...content) => {
   const node = h("form", ...content);
   node.addEventListener("submit", (event) => (event.preventDefault(), submit()));
@@ -72,17 +69,14 @@ export const form = (submit, ...content) => {
 
 export const setTitle = (parts) => (document.title = visibleText([parts, " · Casbah"]));
 
-/** Show a brief message, also announced by screen readers. */
 export function toast(text, kind = "") {
   const note = h(".toast", { class: kind || null }, text);
   put(document.getElementById("say"), note);
   setTimeout(() => note.remove(), 6_000);
 }
 
-/** `run()`; a failure becomes a brief message. */
 export const attempt = (run) => run().catch((error) => toast(error.message, "bad"));
 
-/** `run`, delayed until it has not been called for `ms`. */
 export function debounce(run, ms) {
   let waiting;
   return (...args) => {
@@ -91,7 +85,7 @@ export function debounce(run, ms) {
   };
 }
 
-/** Mark one of a list of options as active: `box` names it to screen readers and keeps the focus. */
+/** Mark an option as active for screen readers; `box` keeps the focus. */
 export function activate(box, option) {
   option?.scrollIntoView({ block: "nearest" });
   if (option) box.setAttribute("aria-activedescendant", option.id);
@@ -109,7 +103,7 @@ export function popover(anchor, label, panel) {
   document.body.append(box);
   anchor.ariaExpanded = "true";
   const place = () => {
-    // The anchor may have been redrawn.
+    // It may have been redrawn.
     if (!anchor.isConnected) return;
     const at = anchor.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8));
@@ -145,7 +139,7 @@ export function closePopover() {
   close?.();
 }
 
-/** A modal dialog; resolves with the argument of `done`, or null if dismissed. `build(done)` makes its content. */
+/** Resolves with the argument of `done`, or null if dismissed. */
 export function dialog(title, build) {
   return new Promise((resolve) => {
     let answer = null;
@@ -166,7 +160,7 @@ export function dialog(title, build) {
 
 export const buttons = (...all) => h(".row.end", all);
 
-/** A dialog with a form; resolves with what `read()` makes of its inputs. It stays open if that is undefined, or fails. */
+/** Resolves with what `read()` makes of the inputs; stays open if that is undefined, or fails. */
 export const formDialog = (title, content, read, { act = "Save", kind = "primary" } = {}) =>
   dialog(title, (done) => {
     const problem = h("p.wrong", { role: "alert" });

@@ -1,4 +1,4 @@
-// One activity: a summary sentence, its fields, similar activities, insights, feedback, and the record as a tree.
+// One activity.
 
 import * as api from "./api.js";
 import { actionOf, addressOf, countryOf, sentenceOf, short, userOf } from "./columns.js";
@@ -50,7 +50,6 @@ function whole(record, signal, mayProve) {
 
 const section = (title, content, heading = title) => h("section", { "aria-label": title }, h("h3", heading), content);
 
-/** What the server says about an activity, and what leads from there. */
 async function summary(record, mayProve, signal) {
   const { data } = await api.sentences({ filters: only("activity.id", record._id), limit: 1, details: true }, { signal });
   // None if it was deleted meanwhile.
@@ -91,7 +90,7 @@ function around(record, at) {
   return h(".row.wrap", h("span.quiet", "48 hours before and after:"), links);
 }
 
-/** A field's value with its actions; `name` is what the activity calls an object with this id, such as a group. */
+/** `name` is what the activity calls an object with this id, such as a group. */
 function fact({ filter, value, name }, position, all) {
   const shown = short(valueLabel(filter, value));
   const text = valueLink(filter, value, shown);
@@ -106,7 +105,6 @@ function actions(filter, value) {
   return h("span.actions", act("+", "Add to the filter", "Filter by", operator), act("−", "Exclude", "Exclude", opposite(operator)));
 }
 
-/** A section of a list, of which only the first are shown. */
 function several(title, all, content, tag) {
   if (!all.length) return null;
   const rest = all.length > MAX_OBJECTS && h(`${tag}.quiet`, `and ${all.length - MAX_OBJECTS} more, in the record`);

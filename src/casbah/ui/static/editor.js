@@ -1,4 +1,4 @@
-// The panel that edits one filter: its operator and its values, with suggestions from the data.
+// The panel that edits one filter.
 
 import * as api from "./api.js";
 import { activate, button, debounce, field, h, put, quiet } from "./dom.js";
@@ -10,11 +10,10 @@ import { counted, fromInput, toInput } from "./words.js";
 
 const SUGGESTED = 50;
 const WITH_SUGGESTIONS = new Set(["eq", "neq", "deq"]);
-/** For operators on whole values: the one that matches values containing a text. */
 const CONTAINING = { eq: "contains", neq: "ncontains" };
-/** Kinds of filters where part of a value is meaningful; part of an address is a network, a value of its own. */
+/** Filters where part of a value is meaningful; part of an address is a network, a value of its own. */
 const WITH_PARTS = new Set(["text", "path", "url"]);
-/** What edits the values of an operator, unless it takes several. */
+/** Editors of operators that do not take several values. */
 const INPUTS = { isset: nothing, isnotset: nothing, gte_ndays: days, lte_ndays: days, range, gt: bound, gte: bound, lt: bound, lte: bound };
 const PRESETS = [
   ["Last hour", 1 / 24],
@@ -25,10 +24,7 @@ const PRESETS = [
   ["Last year", 365],
 ];
 
-/**
- * A panel for a filter. It calls `set(changes)` with values by operator; null removes an operator. `others()` resolves to the
- * filters that hold beside it.
- */
+/** Calls `set` with values by operator; null removes one. `others()` resolves to the filters that hold beside this. */
 export function editor({ name, operator = language.preferred(name), values = [], others, set }) {
   const state = { name, operator, values };
   const inputOf = (operator) => INPUTS[operator] ?? several;
@@ -89,10 +85,7 @@ function one(name, value, set) {
   return h("input", { type, step: "1", value: shown, onchange: (event) => set(read(event.target.value)) });
 }
 
-/**
- * Individual values: the chosen ones, a text box, and suggestions with their counts. Enter takes the highlighted suggestion;
- * while typing that is the value equal to the text, or else the first suggestion.
- */
+/** Enter takes the highlighted suggestion: while typing the value equal to the text, or else the first. */
 function several(state, change, { others, redraw }) {
   const { name } = state;
   const list = h(".suggestions", { role: "group", "aria-label": "Suggestions", id: "suggestions" });
@@ -110,7 +103,7 @@ function several(state, change, { others, redraw }) {
     option?.classList.add("active");
     activate(box, option?.querySelector("input, button"));
   };
-  /** Draw the suggestions for a text; null says that they are not known. */
+  /** `suggestions` is null if they are not known. */
   const draw = (text, suggestions) => {
     const values = suggestions ?? [];
     const options = [
@@ -140,7 +133,7 @@ function several(state, change, { others, redraw }) {
     }
     draw(text, values);
   };
-  /** Take the highlighted suggestion, once the suggestions match the current text. */
+  /** Waits until the suggestions match the current text. */
   const take = () => {
     const text = box.value.trim();
     if (shown.text !== text) {
@@ -181,7 +174,6 @@ function several(state, change, { others, redraw }) {
   return [chosen.length > 0 && h(".values", chosen), box, list];
 }
 
-/** A value of the data as a suggestion: its element, and its action for Enter. */
 function valueOption(name, value, { total, checked, toggle }) {
   const node = h(
     "label.option",
@@ -193,10 +185,7 @@ function valueOption(name, value, { total, checked, toggle }) {
   return { node, take: () => toggle(value, true) };
 }
 
-/**
- * The typed text itself as suggestions: as a value, or as `contains`. The latter comes first if no value begins with the
- * text; `suggestions` is null if that is unknown.
- */
+/** The typed text as a value, or as `contains`, first if no value begins with it; null as suggestions: unknown. */
 function typedOptions({ name, operator, values }, text, { suggestions, toggle, change }) {
   // Enumerations suggest all their values.
   if (!text || (language.typeOf(name) === "enumeration" ? suggestions : suggestions?.some(({ value }) => isCalled(name, value, text)))) return [];
@@ -213,7 +202,6 @@ function typedOptions({ name, operator, values }, text, { suggestions, toggle, c
 
 const isEqual = (one, other) => String(one).toLowerCase() === String(other).toLowerCase();
 
-/** Whether a text is the name of a value, or the value itself. */
 const isCalled = (name, value, text) => [language.valueLabel(name, value), value?.id ?? value, stringify(value)].some((called) => isEqual(called, text));
 
 /** Values that begin with the text, most frequent first; if values have names, those whose name contains it. */
@@ -229,7 +217,6 @@ async function suggested(name, text, filters, signal) {
   return [...frequent, ...absent(named, 0)].filter(({ value }) => contains(`${language.valueLabel(name, value)} ${value}`)).slice(0, SUGGESTED * 2);
 }
 
-/** The filter value for a typed text; a name stands for its value. */
 function typed(name, text) {
   const choices = language.choicesOf(name);
   const meant = [...choices, ...language.givenNames(name)].find((choice) => isEqual(choice.name, text));

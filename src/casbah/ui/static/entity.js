@@ -1,4 +1,4 @@
-// The pages of one user, IP address, session, file or app: its history across all sources, and what is new in it.
+// The pages of one user, IP address, session, file or app.
 
 import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
@@ -27,7 +27,6 @@ const FIELDS = ["user.username", "service", "verb", "ip.address", "location.coun
 const daysShown = () => DAYS.find((days) => String(days) === new URLSearchParams(location.search).get("days")) ?? USUAL_DAYS;
 const first = (filters, sortDirection) => api.list({ filters, sortDirection, limit: 1 });
 
-/** The page of a kind (`KINDS`) with a value. */
 export function entityPage({ kind, value }, { mayManage }) {
   const { title, filter } = KINDS[kind];
   const name = filter === "service" ? valueLabel(filter, value) : value;
@@ -53,7 +52,6 @@ export function entityPage({ kind, value }, { mayManage }) {
 
 const section = (title, load) => h("section", h("h2", {}, title), loading(load));
 
-/** The length of the period that is compared with everything before it; each is a URL. */
 const period = () =>
   DAYS.map((days) => h("a.button", { href: `${location.pathname}?days=${days}`, "aria-current": days === daysShown() ? "true" : null }, plural(days, "day")));
 
@@ -77,7 +75,7 @@ async function timeline(mine) {
   return h(".histogram", h(".plot", drawn(result, chosen)), h("ul.keys", apps, result.rest.total > 0 && key("rest", "Others ", counted(result.rest.total))));
 }
 
-/** The values of each field in the period, with how often they occurred before it, in as much time; new ones first. */
+/** The values of each field in the period, and how often they occurred before it in as much time; new ones first. */
 async function comparison(mine, own, begin, { start, end }) {
   const ask = (facets, limit) => api.facets({ filters: mine, facets, limit, newSince: start, spelled: true });
   const [days, periods] = [plural(daysShown(), "day"), (start - begin) / (daysShown() * DAY)];
@@ -102,7 +100,6 @@ async function comparison(mine, own, begin, { start, end }) {
 
 const number = (content) => h("td.number", content);
 
-/** Names of users whose activities are of the same accounts. */
 async function otherNames(name, mine) {
   const valuesOf = async (filters, facet) => (await api.facets({ filters, facets: [facet], limit: MAX_NAMES })).facets[0].values;
   const accounts = await valuesOf(mine, "entity");
@@ -129,7 +126,7 @@ async function activities(mine) {
   return [list, older];
 }
 
-/** The category of an address: an IP range of its own. */
+/** An address is tagged by an IP range of its own. */
 async function tagging(value, mine, again) {
   const { data } = await api.ranges({ limit: 1_000 });
   const own = data.find(({ subnets }) => subnets.length === 1 && [value, `${value}/32`, `${value}/128`].includes(subnets[0].originalString));

@@ -1,5 +1,3 @@
-// Export: the server writes a query's result to a file; this page shows the progress and downloads it.
-
 import * as api from "./api.js";
 import { button, buttons, dialog, h, put, quiet, toast } from "./dom.js";
 import { here } from "./place.js";
@@ -53,7 +51,6 @@ async function run(format, filters) {
   controller.abort();
 }
 
-/** Wait until an export has ended; calls `showProgress` with its state. */
 async function finished(started, showProgress, signal) {
   let now = started;
   for (let wait = POLL_MS; now.state === "waiting" || now.state === "running"; wait = Math.min(wait * 1.5, POLL_MAX_MS)) {

@@ -1,4 +1,4 @@
-// The most frequent values of the current query, with exact counts; a click filters by a value or excludes it.
+// The most frequent values of the current query; a click filters by a value or excludes it.
 
 import * as api from "./api.js";
 import { button, h, put, quiet, small } from "./dom.js";
@@ -15,7 +15,6 @@ const KEY = "facets";
 const chosen = () => remembered(KEY)?.filter((name) => known().includes(name) && isCountable(name)) ?? usualFacets();
 const choose = (names) => localStorage.setItem(KEY, JSON.stringify(names));
 
-/** The facets; `load(filters, signal)` fetches and draws them, `clear(content)` replaces them. */
 export function facets() {
   const list = h(".facet-list");
   const first = () => h("option", { value: "" }, "Add …");

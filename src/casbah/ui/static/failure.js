@@ -1,5 +1,3 @@
-// Shown instead of a result: the kind of failure, the server's message, and a button to retry.
-
 import { isAborted } from "./api.js";
 import { button, h, put } from "./dom.js";
 
@@ -12,7 +10,7 @@ export function heading({ status }) {
   return status >= 500 ? "Server error" : "Request failed";
 }
 
-/** A failure as an element, with a button for `retry` if another attempt can help. */
+/** With a button for `retry` if another attempt can help. */
 export function failure(error, retry) {
   const title = heading(error);
   const mayHelp = error.status === 0 || error.status === TOO_MANY || error.status >= 500;
@@ -24,7 +22,7 @@ export function failure(error, retry) {
   );
 }
 
-/** A function that fills a box with what `load()` resolves to, or else with the failure and a button for `retry`. */
+/** A function that fills a box with what `load()` resolves to, or with the failure and a button for `retry`. */
 export const loader = (box, load, retry) =>
   async function run() {
     try {
@@ -34,7 +32,6 @@ export const loader = (box, load, retry) =>
     }
   };
 
-/** An element that fills itself with what `load()` resolves to. */
 export function loading(load, text = "Loading …") {
   const box = h("div", h("p.quiet", text));
   loader(box, load)();

@@ -1,4 +1,4 @@
-// The filter bar: free text, basic filters, all other filters, and the current filters as chips that read like a sentence.
+// The filter bar: the search box, buttons for filters, and the current filters as chips that read like a sentence.
 
 import * as api from "./api.js";
 import { completion } from "./completion.js";
@@ -45,7 +45,6 @@ export function filterBar() {
       if (document.activeElement === search) selectWord(search, Number(place[1]) - 1);
     }
   };
-  /** Take a group out of the filters, into the box. */
   const edited = ({ group, rest }) => {
     go({ filters: rest, open: null });
     search.value = [search.value, groupText(group)].filter(Boolean).join(" ");
@@ -80,7 +79,7 @@ export function filterBar() {
   return { node, draw };
 }
 
-/** Select the text from a position, in characters, to the next white space or colon. */
+/** Select from a position, in characters, to the next white space or colon. */
 function selectWord(box, position) {
   const start = [...box.value].slice(0, position).join("").length;
   const length = box.value.slice(start).search(/[\s:]|$/);
@@ -102,13 +101,12 @@ const EXAMPLES = [
 
 const examples = () => h(".menu", h("table", EXAMPLES.map(([text, what]) => h("tr", h("td", h("code", text)), h("td", what)))));
 
-/** The filters that hold beside the text in the box: it shows words, so these are replaced. */
+/** The box shows words, so it replaces these. */
 function besides(text) {
   const others = withCondition(here().filters, "text", "text", null);
   return isTimed(text) ? without(others, "date") : others;
 }
 
-/** Add what a search means to the filters, or show its groups. */
 async function searched(text, options) {
   const [q, zone, filters] = [text.trim(), zoneName(), besides(text)];
   const meant = await api.explain({ q, filters, zone });
@@ -120,7 +118,7 @@ async function searched(text, options) {
   go({ filters: meant.filters, time: isTimed(q) ? "all" : here().time, open: null }, options);
 }
 
-/** One chip per condition, except the date, which the time picker shows, and searched words: the box shows them, unless they have hidden characters. */
+/** The time picker shows the date, the box the words, unless they have hidden characters. */
 function drawn(filters, edited) {
   const { date, ...others } = filters;
   const all = conditionsOf(others);
@@ -138,13 +136,12 @@ function conditionChip(name, operator, operands) {
   return chip(open, [what, " ", how, " ", values], () => withCondition(here().filters, name, operator, null));
 }
 
-/** A group is shown as the search that it is; opening it takes it into the box. */
+/** The search that the group is; opening it takes it into the box. */
 function groupChip({ group, rest }, edited) {
   const text = groupText(group) ?? "…";
   return chip(button(h("b", text), () => edited({ group, rest }), { class: "chip-open", title: "Edit in the search box" }), text, () => rest);
 }
 
-/** A button, and one for the filters without what it shows. */
 const chip = (open, name, others) =>
   h("span.chip", open, h("button.chip-remove", { "aria-label": ["Remove ", name], onclick: () => go({ filters: others(), open: null }) }, "×"));
 

@@ -1,4 +1,4 @@
-// Groups: what a search with `by:` counts, beside the period before; a click narrows the log to a group.
+// What a search with `by:` counts, beside the period before.
 
 import * as api from "./api.js";
 import { form, h, put, quiet, setTitle } from "./dom.js";
@@ -32,10 +32,9 @@ const groupsAddress = (q, order) => `/groups?${new URLSearchParams({ q, ...(orde
 
 const showGroups = (q, options) => visit(groupsAddress(q), options);
 
-/** Show the groups of a search in the period of the log, unless the search or the filters of the log say another. */
+/** In the period of the log, unless the search or the filters say another. */
 export const showLogGroups = async (q, filters, options) => showGroups(filters.date || isTimed(q) ? q : withTime(q, await since(log().time)), options);
 
-/** Show the groups of the activities of the log by the values of a filter. */
 export async function groupBy(name) {
   const { filters } = log();
   const { text } = await api.explain({ q: `by:${name}`, filters: ofOthers(filters), zone: zoneName() });

@@ -1,5 +1,4 @@
-// Activities over time: bars broken down by the values of a filter. Dragging over a range, or clicking a bar, sets the date
-// filter. What lies before or after the bars is counted at the edges.
+// Activities over time. Dragging over a range, or clicking a bar, sets the date filter.
 
 import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
@@ -18,7 +17,6 @@ const TICK_WIDTH = 100;
 /** From this share of the axis on, a text is before its tick: on a phone it would not fit after it. */
 const LATE = 0.82;
 
-/** The histogram; `load(filters, signal, period)` fetches and draws it, `clear(content)` replaces it. */
 export function histogram() {
   const legend = h(".legend");
   const plot = h(".plot");
@@ -50,7 +48,7 @@ export function histogram() {
   return { node, load, clear };
 }
 
-/** How many activities are before or after the chart. A click shows them: all time if they are beyond a bound of the period. */
+/** A click shows what is before or after the chart: all time if that is beyond a bound of the period. */
 function edge(total, text, bound, outside) {
   if (!total) return h("span");
   const isOther = bound !== null;
@@ -58,7 +56,6 @@ function edge(total, text, bound, outside) {
   return button(text(counted(total)), show, { class: "bare edge", title: isOther ? "Not in this period; show all time" : "Show them" });
 }
 
-/** The bars of a result, with axes; `chosen(start, end)` is called for the time that is clicked or dragged over. */
 export function drawn({ by, spans: full, series, rest, first, last, width, total, ticks }, chosen) {
   if (!full.length) return h("p.quiet.empty", "No activity in this period.");
   const begin = full[0].start - Math.ceil((full[0].start - first) / width) * width;
@@ -76,7 +73,6 @@ export function drawn({ by, spans: full, series, rest, first, last, width, total
   return [heights(chart.top), svg, axis(ticks, begin, spans * width)];
 }
 
-/** The lines of the full and the half height, with their numbers. */
 const heights = (top) =>
   (top > 1 ? [1, 2] : [1]).map((part) => h(".height", { "aria-hidden": true, style: { top: `${HEIGHT - HEIGHT / part}px` } }, h("span", counted(top / part))));
 
@@ -88,7 +84,7 @@ function axis(ticks, begin, length) {
   return h(".axis", { "aria-hidden": true }, marks);
 }
 
-/** The least of 1, 2, 4 or 10 times a power of ten that is not less than a number: its half is an integer from 2 on. */
+/** The least of 1, 2, 4 or 10 times a power of ten that is not less: its half is an integer from 2 on. */
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 4, 10].map((factor) => factor * power).find((round) => round >= value);

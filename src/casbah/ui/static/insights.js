@@ -1,4 +1,4 @@
-// What else a user or an address did in the 30 days before an activity; each number links to its query.
+// What else a user or an address did in the 30 days before an activity.
 
 import * as api from "./api.js";
 import { h } from "./dom.js";

@@ -1,6 +1,6 @@
-// JSON that preserves all digits of numbers. JavaScript numbers have about 17 digits; records may have more.
+// JSON that keeps all digits: JavaScript numbers have about 17, records may have more.
 
-/** A number that JavaScript would change, kept as text: 9007199254740993, 0.1234567890123456789, 1.0. */
+/** A number that JavaScript would change, kept as text: 9007199254740993, 1.0. */
 export class Exact {
   constructor(text) {
     this.text = text;
@@ -21,17 +21,16 @@ export class Exact {
 
 export const isNested = (value) => value !== null && typeof value === "object" && !(value instanceof Exact);
 
-/** The value of a JSON number: a plain number if it converts back to the same text, else an Exact. */
 const number = (text) => (String(Number(text)) === text ? Number(text) : new Exact(text));
 
-/** A typed number with all its digits; null if the text is not a number. */
+/** All digits of a text; null if it is not a number. */
 export function typedNumber(text) {
   const digits = text.trim().replace(/^(-?)0+(?=\d)/, "$1");
   if (/^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/.test(digits)) return number(digits);
   return digits === "" || !Number.isFinite(Number(digits)) ? null : Number(digits);
 }
 
-/** The value of a JSON text. Raises SyntaxError. */
+/** Raises SyntaxError. */
 export const parse = (text) => JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? number(source) : value));
 
 export const stringify = (value, indent) => JSON.stringify(value, null, indent);

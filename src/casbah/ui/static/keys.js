@@ -1,5 +1,3 @@
-// Keys of the log, and their list.
-
 import { button, buttons, dialog, h } from "./dom.js";
 
 const LIST = {
@@ -18,7 +16,7 @@ export const showKeys = () =>
     buttons(button("Close", () => done(), { autofocus: true })),
   ]);
 
-/** Listen for the keys of the log, except while something is typed or open; returns what ends that. */
+/** The keys work except while something is typed or open; returns what ends that. */
 export function logKeys({ step, period }) {
   const acts = { "/": () => document.querySelector(".bar [role=combobox]")?.focus(), t: period, j: () => step(1), k: () => step(-1), "?": showKeys };
   const pressed = (event) => {

@@ -1,4 +1,4 @@
-// Filters and operators, as the server describes them: which exist, their display names and those of values.
+// Filters, operators and values, as the server describes them.
 
 import * as api from "./api.js";
 import { isNested, stringify } from "./json.js";
@@ -9,7 +9,7 @@ const LONGEST = 300;
 const known = { filters: new Map(), operators: new Map(), names: new Map(), givenNames: new Map() };
 const key = (value) => (value === null ? "null" : String(value).toLowerCase());
 
-/** Load filters and choices from the server. Call once, before using anything else here. */
+/** Call once, before using anything else here. */
 export async function learn() {
   const [metadata, { filters, operators, data, givenNames }] = await Promise.all([api.metadata(), api.choices()]);
   const accepted = new Map(metadata.filters.map((item) => [item.name, { type: item.inputType.type, operators: item.operators }]));
@@ -22,18 +22,16 @@ export async function learn() {
 const describe = (name) => known.filters.get(name);
 const namesWhere = (test) => [...known.filters.values()].filter(test).map((item) => item.name);
 
-/** The names of all filters, in the order of the menu. */
 export const filters = () => namesWhere(() => true);
 export const withButton = () => namesWhere((item) => item.button);
 export const nameable = () => namesWhere((item) => item.nameable);
 
-/** The facets that are shown by default, in order. */
 export const usualFacets = () => namesWhere((item) => item.facet !== null).sort((one, other) => describe(one).facet - describe(other).facet);
 
-/** Whether the values of a filter can be counted; those of an alias, which the server does not list, may be. */
+/** Values of an alias, which the server does not list, may be countable. */
 export const isCountable = (name) => describe(name)?.countable ?? true;
 
-/** The prefix of the values of a filter to count: the other values repeat these in other words. */
+/** The prefix of the values to count: the other values repeat these in other words. */
 export const facetPrefix = (name) => describe(name)?.facetPrefix ?? "";
 
 export const label = (name) => describe(name)?.label ?? name;
@@ -42,16 +40,13 @@ export const isMoment = (name) => typeOf(name) === "ms";
 export const operatorsOf = (name) => describe(name)?.operators.map((operator) => operator.id) ?? ["eq"];
 export const opposite = (operator) => [...known.operators.values()].find((item) => item.complementOf === operator)?.name;
 
-/** The default operator: days for dates, words for free text, else the filter's first documented one. */
 export function preferred(name) {
   const usual = { ms: "gte_ndays", words: "text" }[typeOf(name)];
   return usual ?? describe(name)?.operators.find((operator) => operator.documented)?.id ?? operatorsOf(name)[0];
 }
 
-/** The choices of a filter whose values have names: [{value, name}], else []. */
 export const choicesOf = (name) => [...(known.names.get(name)?.values() ?? [])];
 
-/** The values of a filter that people have given names, as `choicesOf`; its other values have none. */
 export const givenNames = (name) => [...(known.givenNames.get(name)?.values() ?? [])];
 
 export function operatorLabel(name, operator) {
@@ -68,7 +63,7 @@ export function valueLabel(name, value) {
 
 const texts = new Map();
 
-/** The text of a group of filters, as a search; null until `learnGroups` has fetched it. */
+/** A group as a search; null until `learnGroups` has fetched it. */
 export const groupText = (group) => texts.get(stringify(group)) ?? null;
 
 export async function learnGroups(groups) {
@@ -77,7 +72,7 @@ export async function learnGroups(groups) {
   }
 }
 
-/** Remember app names from records, for apps that the server's catalog does not know. */
+/** App names from records, for apps that the server's catalog does not know. */
 export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);

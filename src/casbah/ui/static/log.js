@@ -1,4 +1,4 @@
-// The activity log: the filter bar, the histogram, the top values, and the table, which loads more rows while scrolling.
+// The activity log.
 
 import * as api from "./api.js";
 import { appOf, badges, COLUMNS, initials, isFailed, seriesOf, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
@@ -20,14 +20,12 @@ import { timeBar } from "./timebar.js";
 import { activities, counted, sentence } from "./words.js";
 
 const PAGE = 100;
-/** How many columns fit without scrolling sideways. */
 const FITTING = 7;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
 const density = () => localStorage.getItem("density") ?? "cosy";
 
-/** The view; `draw()` shows the state in the URL, `leave()` stops background work. */
 export function log({ mayProve }) {
   const bar = filterBar();
   const bars = histogram();
@@ -39,7 +37,7 @@ export function log({ mayProve }) {
   const fresh = h("button.fresh", { hidden: true, onclick: () => load() });
   const head = h("thead", { role: "rowgroup" });
   const body = h("tbody", { role: "rowgroup", onkeydown: move });
-  // On narrow screens the table is shown as cards; roles keep its meaning.
+  // Cards on narrow screens: roles keep the meaning of a table.
   const table = h("table", { role: "table", class: density() }, h("caption.unseen", "Activities"), head, body);
   const scroll = h(".scroll", { tabindex: "0", role: "region", "aria-label": "Table of activities" }, table);
   const rest = h(".rest");
@@ -94,7 +92,7 @@ export function log({ mayProve }) {
       return;
     }
     setBusy(false, total, table);
-    // Only now: the rows matter most, and these requests would compete with them for the machine and connections.
+    // Only now: the rows matter most, and these requests would compete with them.
     for (const part of [bars, top]) loadPart(part, signal);
   }
 
@@ -107,7 +105,6 @@ export function log({ mayProve }) {
     setBusy(false, total, table, bars.node, top.node);
   }
 
-  /** Load the histogram or the top values; busy until they match the rows. */
   async function loadPart(part, signal) {
     try {
       await part.load(state.filters, signal, state.period);
@@ -118,7 +115,7 @@ export function log({ mayProve }) {
     setBusy(false, part.node);
   }
 
-  /** Load the next page, from the timestamp of the last row, skipping the rows shown that share it. */
+  /** From the timestamp of the last row, skipping the rows shown that share it. */
   async function next() {
     if (state.ended || state.loading || !state.rows.length) return;
     state.loading = true;
@@ -192,7 +189,7 @@ export function log({ mayProve }) {
     return h("tr", { role: "row", class: isFailed(record) ? "failed" : null, "data-id": record._id, onclick: opened }, cells);
   }
 
-  /** Move the focus by rows, from the row that has it, or is open, or else to the first. */
+  /** From the row that has the focus, or is open, or else to the first. */
   function focusRow(step) {
     const current = document.activeElement?.closest(".log tbody tr") ?? body.querySelector("tr.marked");
     const target = current ? (step > 0 ? current.nextElementSibling : current.previousElementSibling) : body.firstElementChild;
@@ -200,7 +197,6 @@ export function log({ mayProve }) {
     if (target && here().open) go({ open: target.dataset.id }, { replace: true });
   }
 
-  /** Arrow keys move between rows; an open drawer follows. */
   function move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
@@ -274,7 +270,7 @@ const appIcon = (record) =>
 
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
 
-/** The link to the page of the one value that the filters ask for, if it has a page; networks have none. */
+/** The link to the page of the one value that the filters ask for; networks have none. */
 function pageLink(filters) {
   for (const kind of Object.values(KINDS)) {
     const values = filters[kind.filter]?.eq ?? [];
@@ -284,7 +280,6 @@ function pageLink(filters) {
   return null;
 }
 
-/** Shown instead of rows: what helps to find some. */
 function nothing() {
   const { filters, time } = here();
   if (filters.date || time !== "all") return [h("p", "No activities match in this period."), button("Search all time", () => go(atTime("all")))];

@@ -1,5 +1,3 @@
-// Selects the view for the URL, and handles sign-in.
-
 import { auditPage, deletionPage, exportsPage, rejectsPage, retentionPage } from "./admin.js";
 import * as api from "./api.js";
 import { button, closePopover, h, opener, popover, put, setTitle, toast } from "./dom.js";
@@ -15,7 +13,7 @@ import { entityHere, follow, KINDS } from "./place.js";
 import { evidencePage } from "./proof.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
-/** Pages in the order of the menu: `first` ones are always visible, `needs` lists scopes of which one is enough. */
+/** In the order of the menu: `first` ones are always visible, one of the scopes in `needs` is enough. */
 const VIEWS = [
   { path: "/", title: "Activities", make: log, first: true },
   { path: "/groups", title: "Group by", make: groupsPage, first: true },
@@ -56,7 +54,6 @@ function notice(title, ...text) {
 
 const forbidden = ({ title, needs }) => () => notice(title, "This page needs a token with the permission ", needs.join(" or "), ".");
 
-/** The links to the pages, and the menu of those that are not shown. */
 function links(wanted) {
   const permitted = VIEWS.filter(isPermitted);
   const link = (view) => h("a", { class: view.first ? "first" : null, href: view.path, "aria-current": view === wanted ? "page" : null }, view.title);
@@ -87,7 +84,7 @@ function draw() {
   shown.view.draw();
 }
 
-/** Show the sign-in form; `ended` if there was a session. Several requests may find it ended; the first shows the form. */
+/** Several requests may find the session ended; the first shows the form. */
 function ask({ ended = false } = {}) {
   if (form?.isConnected) return;
   closePopover();

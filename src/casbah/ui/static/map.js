@@ -1,5 +1,3 @@
-// A map of the places of addresses, from the coordinates in their newest activities.
-
 import * as api from "./api.js";
 import { h, quiet } from "./dom.js";
 import { valueLabel } from "./language.js";
@@ -11,7 +9,7 @@ const MAX_ADDRESSES = 24;
 const SOUTHERNMOST = -60;
 const [WIDTH, HEIGHT] = [360, 150];
 
-/** The map and the list of places behind the activities of some filters; null if no address has coordinates. */
+/** A map with a list, from the coordinates in the newest activity of each address; null without any. */
 export async function placesOf(mine) {
   const { facets: [{ values }] } = await api.facets({ filters: mine, facets: ["ip.address"], limit: MAX_ADDRESSES + 1 });
   const located = await Promise.all(values.slice(0, MAX_ADDRESSES).map(({ value }) => locate(value, mine)));
@@ -22,7 +20,6 @@ export async function placesOf(mine) {
   return h(".places", drawn(known), h("div", h("ul.objects", known.map(entry)), quiet(`${note}Each address is at the place of its newest activity here.`)));
 }
 
-/** An address with the coordinates in its newest activity; null without any. */
 async function locate(ip, mine) {
   const { data: [newest] } = await api.list({ filters: { ...mine, ...only("ip.address", ip) }, limit: 1 });
   const at = newest?.location;
@@ -30,7 +27,6 @@ async function locate(ip, mine) {
   return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? { latitude, longitude, at, ip } : null;
 }
 
-/** A place, as its addresses, with its name, its query and the exact number of activities of that. */
 async function counting(place, mine) {
   const [{ latitude, longitude, at }] = place;
   const filters = { ...mine, "ip.address": { eq: place.map(({ ip }) => ip) } };

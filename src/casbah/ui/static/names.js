@@ -1,5 +1,3 @@
-// Names that people give to users, addresses, groups, app instances and others: the page of all, and the form for one.
-
 import * as api from "./api.js";
 import { button, field, formDialog, h, small } from "./dom.js";
 import { label, learn, nameable, valueLabel } from "./language.js";
@@ -21,7 +19,6 @@ export const namesPage = ({ mayManage }) =>
     ];
   });
 
-/** On the page of a value that may have a name: what it is called, and a button to change that. */
 export function naming(filter, value, { mayManage, again }) {
   if (!nameable().includes(filter)) return null;
   const name = valueLabel(filter, value);
@@ -30,7 +27,7 @@ export function naming(filter, value, { mayManage, again }) {
   return h("p.row.wrap", isNamed && h("span", "Known as ", h("b.break", name)), mayManage && button(isNamed ? "Change the name" : "Give a name", change));
 }
 
-/** Store a name; all pages show it at once. */
+/** All pages show it at once. */
 const give = (entry, again) => change(() => api.giveName(entry).then(learn), again, entry.name ? "Saved" : "Removed");
 
 async function edit(entry, again) {

@@ -1,5 +1,3 @@
-// The other pages: queries, sources, IP ranges, tokens.
-
 import * as api from "./api.js";
 import { attempt, button, buttons, copy, dialog, field, formDialog, h, quiet, small, sure, toast } from "./dom.js";
 import { loader } from "./failure.js";
@@ -11,14 +9,14 @@ import { counted, listed, moment, sentence } from "./words.js";
 const MAX_APPS = 50;
 export const NO_ACTIVITIES = () => h("p", "No activities yet. ", h("code", "casbah ingest FILE"), " reads logs; ", h("code", "casbah pull"), " pulls them from hosted apps.");
 
-/** A page whose content `load(again)` creates; `again()` reloads it. */
+/** `again()` reloads the content. */
 export function page(title, load) {
   const content = h("div", quiet("Loading …"));
   const again = loader(content, () => load(again));
   return { node: h(".page", h("h1", {}, title), content), draw: again };
 }
 
-/** A table of rows of cells, or the text `empty` instead; a column without a title has actions. */
+/** Rows of cells, or the text `empty`; a column without a title has actions. */
 export function table(caption, titles, rows, empty) {
   if (!rows.length && empty) return quiet(empty);
   const head = titles.map((title) => title.localName ? title : h("th", { scope: "col" }, title || h("span.unseen", "Actions")));
@@ -30,7 +28,6 @@ export function table(caption, titles, rows, empty) {
   );
 }
 
-/** Change something on the server, then reload the page. */
 export async function change(run, again, text) {
   await attempt(async () => {
     await run();
@@ -39,7 +36,6 @@ export async function change(run, again, text) {
   await again();
 }
 
-/** A button that removes something, once that was confirmed. */
 export const remover = (act, name, run, again, question = [`${act} “`, name, "”?"]) =>
   small(act, name, async () => (await sure(question, act)) && change(run, again, `${act}d`));
 
@@ -57,7 +53,7 @@ export const queriesPage = () =>
       owner,
       own && remover("Delete", name, () => api.deleteQuery(id), again),
     ]);
-    // Those that are suggested have no owner.
+    // Suggested ones have no owner.
     const columns = data.every(({ suggested }) => suggested) ? 2 : 5;
     return table("Queries", ["Name", "Query", "Visibility", "Owner", ""].slice(0, columns), rows.map((row) => row.slice(0, columns)));
   });
@@ -140,7 +136,6 @@ export const rangesPage = ({ mayManage }) =>
 
 const networksOf = (range) => range?.subnets.map((subnet) => subnet.originalString) ?? [];
 export const tagsOf = (range) => range?.tags.map((tag) => tag.name) ?? [];
-/** The categories that an IP range may have: [value, name]. */
 export const categories = () => choicesOf("ip.category").filter(({ value }) => value > 0).map(({ value, name }) => [value, name]);
 
 function rangeForm(range) {

@@ -2,13 +2,13 @@
 
 import { isNested, parse, stringify } from "./json.js";
 
-/** Periods that end with the newest activity (period.js); each can be the `time` of the URL. A date filter takes its place. */
+/** Periods that end with the newest activity (period.js). A date filter takes their place. */
 export const TIMES = ["24h", "7d", "30d", "all"];
 
 /** What the URL leaves out. */
 const USUAL = { filters: "{}", time: "30d", sort: "date", direction: "desc", by: "service", open: null };
 
-/** The state in the URL: filters, time, order, breakdown of the histogram, the open activity, and a search that is not filters yet. */
+/** `by` divides the histogram; `q` is a search that is not filters yet. */
 export function here() {
   const parameters = Object.fromEntries(new URLSearchParams(location.search));
   const { filters, time, sort, direction, by, open, q = null } = { ...USUAL, ...parameters };
@@ -32,14 +32,13 @@ function parsed(text) {
   }
 }
 
-/** The URL of a state of the log; of all time, unless it says otherwise. */
 export function address({ filters = {}, time = "all", sort, direction, by, open } = {}) {
   const state = { filters: stringify(filters), time: filters.date ? USUAL.time : time, sort, direction, by, open };
   const parameters = Object.entries(state).filter(([name, value]) => value && value !== USUAL[name]);
   return parameters.length ? `/?${new URLSearchParams(parameters)}` : "/";
 }
 
-/** What has pages of its own, by the first part of their path; the second is the value of the filter. */
+/** What has pages of its own, by the first part of their path. */
 export const KINDS = {
   users: { title: "User", filter: "user.username" },
   addresses: { title: "IP address", filter: "ip.address" },
@@ -48,14 +47,13 @@ export const KINDS = {
   apps: { title: "App", filter: "service" },
 };
 
-/** The URL of the page of a value; null for those without one. A browser resolves "." and "..", and no URL holds half a surrogate pair. */
+/** Null for values without a page. A browser resolves "." and "..", and no URL holds half a surrogate pair. */
 export function entityAddress(filter, value) {
   const kind = Object.keys(KINDS).find((name) => KINDS[name].filter === filter);
   const text = String(value);
   return kind && !["", ".", "..", "null"].includes(text) && text.isWellFormed() ? `/${kind}/${encodeURIComponent(text)}` : null;
 }
 
-/** The kind and the value of the page in the URL; null on other pages. */
 export function entityHere() {
   const [, kind, value] = location.pathname.match(/^\/([a-z]+)\/(.+)$/) ?? [];
   if (!Object.hasOwn(KINDS, kind ?? "")) return null;
@@ -66,13 +64,12 @@ export function entityHere() {
   }
 }
 
-/** Go to a changed state; `options` are those of `visit`. */
 export function go(changes, options) {
   const target = address({ ...here(), ...changes });
   if (target !== location.pathname + location.search) visit(target, options);
 }
 
-/** Show a URL: from the top, unless it has the same rows. `replace` adds no history entry, `zoomed` says that it is a part of the period before. */
+/** From the top, unless it has the same rows. `zoomed` says that it is a part of the period before. */
 export function visit(url, { replace = false, zoomed = false } = {}) {
   const before = rows();
   history[replace ? "replaceState" : "pushState"]({ zoomed }, "", url);
@@ -80,7 +77,6 @@ export function visit(url, { replace = false, zoomed = false } = {}) {
   if (rows() !== before) scrollTo(0, 0);
 }
 
-/** What decides which rows are shown. */
 const rows = () => stringify([location.pathname, { ...here(), open: null, by: null }]);
 
 /** Follow a link within the pages without a reload. */
@@ -94,21 +90,19 @@ export function follow(event) {
   else visit(link.href);
 }
 
-/** Draw the state that is now in the URL, as browsers do when going back. */
 const moved = () => dispatchEvent(new PopStateEvent("popstate"));
 
-/** Whether going back leads to the period of which this is a part. */
 export const isZoomed = () => history.state?.zoomed === true;
 
 const GROUPS = ["all", "any", "not"];
 
-/** The conditions of filters, without groups: [name, operator, operands]. */
+/** [name, operator, operands] of filters, without groups. */
 export const conditionsOf = (filters) =>
   Object.entries(filters)
     .filter(([name]) => !GROUPS.includes(name))
     .flatMap(([name, operators]) => Object.entries(operators ?? {}).map(([operator, operands]) => [name, operator, operands]));
 
-/** The groups of filters: each as filters of its own, and the filters that remain without it. */
+/** Each group as filters of its own, and the filters that remain without it. */
 export const groupsOf = (filters) =>
   GROUPS.filter((name) => name in filters).flatMap((name) => {
     if (name !== "all") return [{ group: { [name]: filters[name] }, rest: without(filters, name) }];
@@ -119,12 +113,12 @@ export const groupsOf = (filters) =>
   });
 
 const listed = (value) => (Array.isArray(value) ? value : [value]);
-/** A key that is equal for values that the server treats as equal. */
+/** Equal for values that the server treats as equal. */
 export const comparable = (value) => stringify(value).toLowerCase();
 
 export const only = (filter, value) => ({ [filter]: { eq: [value] } });
 
-/** `filters` with one operator of one filter set, or removed if `values` is null. */
+/** null as values removes the operator. */
 export function withCondition(filters, name, operator, values) {
   const { [operator]: _, ...others } = filters[name] ?? {};
   const operators = values === null ? others : { ...others, [operator]: values };

@@ -1,11 +1,11 @@
-// Evidence: the transparency log of the tenant, and the proof that an activity is in it, with what witnesses have signed.
+// The transparency log of the tenant, and the proof that an activity is in it.
 
 import * as api from "./api.js";
 import { attempt, button, buttons, copy, dialog, h, quiet } from "./dom.js";
 import { page } from "./pages.js";
 import { counted, moment } from "./words.js";
 
-/** Where a cosignature (c2sp.org/tlog-cosignature) has its time in seconds: after the id of its key. */
+/** Where a cosignature (c2sp.org/tlog-cosignature) has its time in seconds. */
 const TIME = [4, 12];
 
 export const evidencePage = ({ mayProve }) =>
@@ -41,7 +41,7 @@ async function show(id) {
   URL.revokeObjectURL(url);
 }
 
-/** What a signed checkpoint says, and its witnesses; `entry(size)` is the row about entries. */
+/** `entry(size)` is the row about entries. */
 function facts(text, entry) {
   const [checkpoint, signatures] = text.split("\n\n");
   const [origin, size, root] = checkpoint.split("\n");

@@ -1,4 +1,4 @@
-// Saved queries: your own, shared and suggested ones; and recent queries, which only the browser remembers.
+// Saved queries, and recent ones, which only the browser remembers.
 
 import * as api from "./api.js";
 import { attempt, button, closePopover, field, formDialog, h, opener, popover, quiet, toast } from "./dom.js";
@@ -24,20 +24,18 @@ const recent = () => remembered(RECENT)?.filter(isNested) ?? [];
 
 let search = null;
 
-/** Remember what was typed: a search beside filters, and the filters that it came to. One after another belong together. */
+/** A typed search, and the filters that it came to. One after another belong together. */
 export function typed(query, filters) {
   const before = queryOf(query.filters);
   const whole = before.q && before.zone === query.zone ? { ...before, q: [before.q, query.q].filter(Boolean).map(enclosed).join(" ") } : query;
   search = whole.q ? { query: whole, key: stringify(filters) } : null;
 }
 
-/** A search as a part of another: what has an OR needs parentheses. */
 const enclosed = (q) => (/\bOR\b/.test(q) ? `(${q})` : q);
 
-/** The query of filters, with its search as it was typed as long as the filters are what that came to. */
+/** With its search as it was typed, as long as the filters are what that came to. */
 const queryOf = (filters) => (search?.key === stringify(filters) ? search.query : { filters });
 
-/** The button that opens saved queries, and the one that saves the current query. */
 export const savedQueries = () => [opener("Queries", choose), button("Save", save)];
 
 async function choose(anchor) {

@@ -1,5 +1,3 @@
-// Signing in and out.
-
 import * as api from "./api.js";
 import { button, buttons, dialog, field, form, h, put, quiet, toast } from "./dom.js";
 
@@ -10,7 +8,6 @@ const FAILED = {
   "#sign-in=away": "Cannot reach the issuer. Try again.",
 };
 
-/** Remove a token from the URL and the history, and sign in with it if the user agrees. */
 export async function fromAddress() {
   const { hash, pathname, search } = location;
   const hasToken = hash.startsWith(FRAGMENT);
@@ -25,7 +22,7 @@ export async function fromAddress() {
   }
 }
 
-/** Ask whether to sign in by a link: its sender may own the token, and would see what is saved and exported with it. */
+/** Its sender may own the token, and would see what is saved and exported with it. */
 async function agrees(token) {
   const [link, session] = await Promise.all([api.bearerOf(token), api.session({ signingIn: true }).catch(() => null)]);
   return dialog("Sign in by a link?", (done) => [

@@ -1,10 +1,8 @@
-// Small bars without axes, one per span of time.
-
 import { h } from "./dom.js";
 
 const LEAST = 2;
 
-/** The counts of spans of `width` ms from `first` to `last`, also of those without activities, which an answer leaves out: [[start, total]]. */
+/** [[start, total]], also of spans without activities, which an answer leaves out. */
 export function filled(spans, { first, last, width }) {
   const totals = new Map(spans.map(({ start, total }) => [start, total]));
   return Array.from({ length: Math.floor((last - first) / width) + 1 }, (_, position) => {
@@ -13,7 +11,7 @@ export function filled(spans, { first, last, width }) {
   });
 }
 
-/** Bars of [{total, text, href}], the highest `height` pixels high; those with an `href` and activities are links. */
+/** Bars of [{total, text, href}]; those with an `href` and activities are links. */
 export function sparkline(bars, height, attributes) {
   const most = Math.max(1, ...bars.map(({ total }) => total));
   const drawn = bars.map(({ total, text, href }) => {

@@ -1,5 +1,3 @@
-// The time picker: the usual periods, two bounds, earlier and later, zooming out and back, and the zone of all times.
-
 import { button, buttons, closePopover, field, form, h, opener, popover, put } from "./dom.js";
 import { atTime, between } from "./period.js";
 import { go, here, isZoomed, TIMES } from "./place.js";
@@ -7,7 +5,6 @@ import { bare, condition, fromInput, isLocal, listed, setLocal, toInput, zoneAt,
 
 const TITLES = { "24h": ["24 h", "The 24 hours"], "7d": ["7 d", "The 7 days"], "30d": ["30 d", "The 30 days"], all: ["All", "All time"] };
 
-/** Buttons of the usual times; `choose` is called with one. */
 export const timeButtons = (choose) =>
   TIMES.map((time) => {
     const [text, title] = TITLES[time];
@@ -15,11 +12,11 @@ export const timeButtons = (choose) =>
     return button(text, () => choose(time), { title: whole, "data-time": time });
   });
 
-/** The bar; `draw(period)` shows a period, null while it is not known; `open()` opens its form; `changed()` is called when the zone has changed. */
+/** The period is null while it is not known. */
 export function timeBar(changed) {
   const times = timeButtons((time) => go(atTime(time)));
   let shown = null;
-  /** Go to other bounds: `before` and `after` are how much later they begin and end, in lengths of the period. */
+  /** `before` and `after`: how much later the bounds are, in lengths of the period. */
   const move = (before, after) => {
     const { first, last } = shown;
     go(between(Math.round(first + before * (last - first)), Math.round(last + after * (last - first))));
@@ -49,7 +46,6 @@ export function timeBar(changed) {
   return { node, draw, open: () => range.click() };
 }
 
-/** Two bounds to the minute. */
 export const spanText = (...bounds) => bounds.map((ms) => (ms === null ? "…" : bare(ms).slice(0, 16))).join(" – ");
 
 function words(period) {

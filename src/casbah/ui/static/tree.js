@@ -1,4 +1,4 @@
-// A JSON value as a collapsible, searchable tree. Large lists are shown in parts.
+// A JSON value as a collapsible, searchable tree.
 
 import { add, button, h, put, quiet } from "./dom.js";
 import { Exact, isNested } from "./json.js";
@@ -25,7 +25,7 @@ export function tree(value) {
 
 const entriesOf = (value) => (Array.isArray(value) ? value.map((item, position) => [position, item]) : Object.entries(value));
 
-/** The parts of a value with the text in a key or value; undefined if there is no match. */
+/** The parts with the text in a key or value; undefined if there is no match. */
 function narrowed(value, wanted) {
   if (!isNested(value)) return String(value).toLowerCase().includes(wanted) ? value : undefined;
   const matching = entriesOf(value)

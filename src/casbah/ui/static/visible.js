@@ -1,16 +1,11 @@
-// Safe display of text: characters that are hidden or reorder text become codes such as ⟨U+202E⟩.
+// Characters that are hidden or reorder text become codes such as ⟨U+202E⟩.
 
 /**
- * The same rule as in the command line. Unicode's general categories Cc (controls), Cf (formats:
- * zero width, directions, soft hyphen, byte order mark, tags), Zl and Zp (line and paragraph separators), Cs (surrogates
- * without their pair). Newline and tab stay as they are.
- *
- * The joiners U+200C and U+200D are no exception, although emoji, Persian and Indic scripts use them: two names that differ
- * in a joiner alone look the same, and here it matters more to see the difference.
+ * The same rule as in the command line: controls, formats, separators, unpaired surrogates. The joiners U+200C and U+200D are no
+ * exception, although emoji, Persian and Indic scripts use them: two names that differ in a joiner alone look the same.
  */
 const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Blocks of right-to-left scripts. */
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 const [ISOLATE, END_ISOLATE] = ["\u2068", "\u2069"];
 
@@ -18,7 +13,7 @@ const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUppe
 
 export const hasHidden = (text) => text.search(HIDDEN) >= 0;
 
-/** For places without elements, such as titles. `parts` is a text, or a list of texts, isolated from each other. */
+/** For places without elements, such as titles: `parts` is a text, or a list of texts, isolated from each other. */
 export function visibleText(parts) {
   return [parts].flat(Infinity).map((part) => {
     const text = String(part).replace(HIDDEN, code);
@@ -26,7 +21,7 @@ export function visibleText(parts) {
   }).join("");
 }
 
-/** For elements: the text as a node. It keeps hidden characters, so that copies are exact, but shows their codes. */
+/** The text keeps hidden characters, so that copies are exact, but shows their codes. */
 export function visibleNode(text) {
   if (!hasHidden(text) && !RIGHT_TO_LEFT.test(text)) return document.createTextNode(text);
   const whole = document.createElement("bdi");
@@ -39,7 +34,6 @@ export function visibleNode(text) {
   return whole;
 }
 
-/** casbah.css shows `data-code` instead of the character. */
 function mark(character) {
   const node = document.createElement("span");
   node.className = "hidden-character";
@@ -48,7 +42,7 @@ function mark(character) {
   return node;
 }
 
-/** Where to cut a text: at `at`, or one before if that would split a surrogate pair. */
+/** One before `at` if that would split a surrogate pair. */
 export function boundary(text, at) {
   const divides = /[\ud800-\udbff]/.test(text[at - 1]) && /[\udc00-\udfff]/.test(text[at]);
   return divides ? at - 1 : at;

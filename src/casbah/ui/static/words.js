@@ -1,5 +1,3 @@
-// Formats numbers, times and sentences.
-
 import { isNested } from "./json.js";
 import { groupText, isMoment, label, operatorLabel, valueLabel } from "./language.js";
 import { conditionsOf, groupsOf } from "./place.js";
@@ -9,40 +7,36 @@ const number = new Intl.NumberFormat("en-US");
 
 export const counted = (value) => number.format(value);
 export const plural = (value, one, many = `${one}s`) => `${counted(value)} ${value === 1 ? one : many}`;
-/** The name of several of what a label names: users, countries, IP addresses. */
 export const many = (label) => (label.endsWith("s") && !label.endsWith("ss") ? label : `${label.replace(/y$/, "ie").replace(/ss$/, "sse")}s`);
 export const activities = (total) => plural(total, "activity", "activities");
 
 export const isLocal = () => localStorage.getItem("zone") === "local";
-/** The name of the time zone of the times that are shown. */
 export const zoneName = () => (isLocal() ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC");
 export const setLocal = (local) => localStorage.setItem("zone", local ? "local" : "UTC");
 
-/** The short name of the zone at a time, such as `UTC` or `GMT+2`. */
 export function zoneAt(ms) {
   if (!isLocal()) return "UTC";
   const named = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" }).formatToParts(new Date(Number(ms)));
   return named.find((part) => part.type === "timeZoneName").value;
 }
 
-/** The year, month, day, hour, minute and second of a time, in the zone that is shown. */
 function parts(ms) {
   const at = new Date(ms);
   const [year, month, ...others] = ["FullYear", "Month", "Date", "Hours", "Minutes", "Seconds"].map((part) => at[`get${isLocal() ? "" : "UTC"}${part}`]());
   return [year, month + 1, ...others];
 }
 
-/** A time to the second with its zone, `2026-01-31 12:30:05 UTC`. */
+/** `2026-01-31 12:30:05 UTC`. */
 export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(ms));
 
-/** A time without its zone, where that is shown once for all, such as in the head of a column. */
+/** Without the zone, where that is shown once for all, such as in the head of a column. */
 export function bare(ms) {
   if (!isWhen(ms)) return String(ms ?? "");
   const [year, month, day, hour, minute, second] = parts(Number(ms)).map((part) => String(part).padStart(2, "0"));
   return `${year}-${month}-${day} ${hour}:${minute}:${second}`;
 }
 
-/** A time, as precise as spans of `width` ms require. */
+/** As precise as spans of `width` ms require. */
 export function spanStart(ms, width) {
   if (width >= 86_400_000) return bare(ms).slice(0, 10);
   return width >= 60_000 ? `${bare(ms).slice(0, 16)} ${zoneAt(ms)}` : moment(ms);
@@ -50,7 +44,6 @@ export function spanStart(ms, width) {
 
 const isWhen = (ms) => ms !== null && ms !== undefined && ms !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
 
-/** To and from the format of `<input type="datetime-local">`. */
 export const toInput = (ms) => (isWhen(ms) ? bare(ms).replace(" ", "T") : "");
 export function fromInput(text) {
   if (!text) return null;
@@ -58,11 +51,11 @@ export function fromInput(text) {
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Comma-separated texts, as a list: each keeps its own direction (dom.js). */
+/** A list of texts, as each keeps its own direction. */
 export const listed = (texts, last = ", ") =>
   texts.flatMap((text, position) => (position === 0 ? [text] : [position === texts.length - 1 ? last : ", ", text]));
 
-/** One condition as words: [filter, operator, values], the values as a list of texts. */
+/** [filter, operator, values], the values as a list of texts. */
 export function condition(name, operator, operands) {
   const values = Array.isArray(operands) ? operands : [operands];
   const plainly = (how) => [label(name), how, []];
@@ -87,14 +80,13 @@ function operandText(name, operator, value) {
   return valueLabel(name, value);
 }
 
-/** Days in words; hours below two days. */
 function duration(days) {
   const value = Number(days);
   if (value === 1) return "24 hours";
   return value > 0 && value < 2 ? plural(Math.round(value * 24), "hour") : plural(value, "day");
 }
 
-/** A whole query as one sentence: a list of texts. */
+/** A query as one sentence: a list of texts. */
 export function sentence(filters) {
   const plain = conditionsOf(filters).map((one) => {
     const [what, how, values] = condition(...one);
