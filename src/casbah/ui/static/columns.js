@@ -3,7 +3,7 @@ import { valueLabel } from "./language.js";
 import { cut } from "./visible.js";
 import { bare, zoneAt } from "./words.js";
 
-const text = (value) => (value === null || value === undefined ? "" : isNested(value) ? stringify(value) : String(value));
+const text = (value) => (isNested(value) ? stringify(value) : String(value ?? ""));
 const LONGEST = 500;
 
 export const short = (value) => cut(text(value), LONGEST);
@@ -15,44 +15,27 @@ export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabe
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
 /** MDCA's words for a sign-in as ours; records keep theirs. */
 const spoken = (words) =>
-  words
-    .replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in"))
-    .replace(/^(Failed sign-in) \(Failure message: (.+)\)$/s, "$1: $2");
+  words.replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in")).replace(/^(Failed sign-in) \(Failure message: (.+)\)$/s, "$1: $2");
 
 export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
 export const addressOf = (r) => r.device?.clientIP ?? "";
 export const countryOf = (r) => r.location?.countryCode ?? r.device?.countryCode ?? "";
-export const objectsOf = (r) => (Array.isArray(r.mainInfo?.eventObjects) ? r.mainInfo.eventObjects : []);
 
-const FILE_TYPES = new Set([3, 4]);
-const files = (r) =>
-  objectsOf(r)
-    .filter((object) => FILE_TYPES.has(Number(object?.objType)) || /file|folder/i.test(text(object?.serviceObjectType)))
-    .map((object) => object.name ?? object.id)
-    .filter(Boolean);
-const device = (r) => {
-  const agent = r.userAgent;
+const FILE_TYPES = [3, 4];
+const isFile = (object) => FILE_TYPES.includes(Number(object?.objType)) || /file|folder/i.test(text(object?.serviceObjectType));
+const files = (r) => [r.mainInfo?.eventObjects ?? []].flat().filter(isFile).map(({ name, id }) => name ?? id).filter(Boolean).map(text).join(", ");
+const device = ({ userAgent: agent }) => {
   if (!isNested(agent)) return "";
-  const browser = agent.browser ?? agent.name;
-  const system = isNested(agent.operatingSystem) ? agent.operatingSystem?.name : agent.operatingSystem;
-  return [named("device.type", agent.deviceType), system, browser].filter(Boolean).map(text).join(" · ");
+  const system = isNested(agent.operatingSystem) ? agent.operatingSystem.name : agent.operatingSystem;
+  return [named("device.type", agent.deviceType), system, agent.browser ?? agent.name].filter(Boolean).map(text).join(" · ");
 };
-
-const RISKY = 3;
 
 export const isFailed = (r) => r.mainInfo?.activityResult?.isSuccess === false || r.verb === "sign-in-failed";
 
 const withoutBadge = (r) => (isFailed(r) ? sentenceOf(r).replace(/^Failed (\p{L})/u, (_, letter) => letter.toUpperCase()) : sentenceOf(r));
 
-export const badges = (r) => [
-  isFailed(r) && { kind: "is-failed", text: "Failed" },
-  r.isAdminOperation === true && { kind: "is-admin", text: "Admin" },
-  Number(r.location?.category) === RISKY && { kind: "is-risky", text: "Risky" },
-].filter(Boolean);
-
 const ownName = (name) => name.replace(/^Microsoft (?=\p{L})/u, "");
 
-/** The first letters of up to three words, or of the only word. */
 export function initials(name) {
   const words = ownName(name).match(/[\p{L}\p{N}]+/gu) ?? [];
   return words.slice(0, 3).map((word) => [...word].slice(0, words.length > 1 ? 1 : 2).join("")).join("");
@@ -61,7 +44,6 @@ export function initials(name) {
 /** Apps with a color of their own; others share these. */
 const DISTINCT = [20892, 20893, 11599, 15600, 11161, 11770, 28375, 12260, 10980, 900001, 11114, 900003];
 
-/** An app has the same color everywhere, other values one by position. */
 export function seriesOf(filter, value, position) {
   if (filter !== "service") return position;
   const own = DISTINCT.indexOf(Number(value));
@@ -80,7 +62,7 @@ export const COLUMNS = [
   { id: "action", title: "Operation", value: actionOf },
   { id: "verb", title: "Verb", value: (r) => named("verb", text(r.verb)) },
   { id: "category", title: "Activity type", value: (r) => named("activity.eventActionType", r.eventTypeName) },
-  { id: "files", title: "Files", value: (r) => files(r).map(text).join(", ") },
+  { id: "files", title: "Files", value: files },
   { id: "isp", title: "ISP", value: (r) => text(r.location?.organizationSearchable) },
   { id: "city", title: "City", value: (r) => text(r.location?.city) },
   { id: "agent", title: "User agent", value: (r) => text(r.device?.userAgent) },

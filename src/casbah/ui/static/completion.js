@@ -1,4 +1,4 @@
-// Suggestions below the search box, with exact counts. The box keeps the focus (ARIA: combobox).
+// Suggestions below the search box, which keeps the focus (ARIA: combobox).
 
 import * as api from "./api.js";
 import { activate, debounce, h, put } from "./dom.js";
@@ -6,15 +6,13 @@ import { counted, zoneName } from "./words.js";
 
 const SUGGESTED = 12;
 
-/** `filters(text)` resolves to those that hold beside the text; `onerror(null)` says that it can be completed. */
-export function completion(box, { filters, onerror }) {
-  const list = h("ul", { id: "completions", class: "completions", role: "listbox", "aria-label": "Suggestions", hidden: true });
-  const latest = new api.Latest();
-  const state = { start: 0, end: 0, suggestions: [], active: -1, awaited: false };
-  box.setAttribute("aria-controls", list.id);
+/** `filters(text)` resolves to those beside the text; `onerror(null)`: it can be completed. */
+export function completion(box, list, { filters, onerror }) {
+  const begin = api.latest();
+  const state = { suggestions: [], active: -1 };
 
   const close = () => {
-    latest.begin();
+    begin();
     state.awaited = false;
     show([]);
   };
@@ -31,23 +29,19 @@ export function completion(box, { filters, onerror }) {
     list.children[position]?.setAttribute("aria-selected", "true");
     activate(box, list.children[position]);
   };
-  const option = ({ text, label, total }, position) =>
-    h(
-      "li",
-      { role: "option", id: `completion-${position}`, "aria-selected": false, onclick: () => take(position) },
-      h("code", text),
-      h("span.quiet.grow.cut", label),
-      total !== null && h("span.number", counted(total)),
-    );
+  const option = ({ text, label, total }, position) => {
+    const content = [h("code", text), h("span.quiet.grow.cut", label), total !== null && h("span.number", counted(total))];
+    return h("li", { role: "option", id: `completion-${position}`, "aria-selected": false, onclick: () => take(position) }, content);
+  };
   const suggest = async () => {
-    const text = box.value;
-    const cursor = [...text.slice(0, box.selectionStart)].length;
-    const signal = latest.begin();
+    const q = box.value;
+    const cursor = [...q.slice(0, box.selectionStart)].length;
+    const signal = begin();
     try {
-      const answer = await api.complete({ q: text, cursor, filters: await filters(text), zone: zoneName(), limit: SUGGESTED }, { signal });
-      if (signal.aborted || box.value !== text) return;
-      Object.assign(state, { start: answer.start, end: answer.end });
-      show(document.activeElement === box ? answer.suggestions : []);
+      const { start, end, suggestions } = await api.complete({ q, cursor, filters: await filters(q), zone: zoneName(), limit: SUGGESTED }, { signal });
+      if (signal.aborted || box.value !== q) return;
+      Object.assign(state, { start, end });
+      show(document.activeElement === box ? suggestions : []);
       onerror(null);
     } catch (error) {
       if (signal.aborted) return;
@@ -72,22 +66,21 @@ export function completion(box, { filters, onerror }) {
     const last = state.suggestions.length - 1;
     highlight(by > 0 ? (state.active >= last ? -1 : state.active + 1) : state.active < 0 ? last : state.active - 1);
   };
-  const accept = () => (state.active < 0 ? false : take(state.active));
-  const keys = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: () => (list.hidden ? false : close()), Enter: accept, Tab: accept };
+  const accept = () => state.active >= 0 && take(state.active);
+  const keys = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: () => !list.hidden && close(), Enter: accept, Tab: accept };
 
-  box.addEventListener("input", () => {
+  box.oninput = () => {
     if (!box.value) return close();
     state.awaited = true;
     soon();
-  });
-  box.addEventListener("blur", close);
-  list.addEventListener("pointerdown", (event) => event.preventDefault());
-  /** Whether a key was one for the list. */
+  };
+  box.onblur = close;
+  list.onpointerdown = (event) => event.preventDefault();
   const key = (event) => {
     if (event.isComposing || event.shiftKey || !(event.key in keys) || keys[event.key]() === false) return false;
     event.preventDefault();
     event.stopPropagation();
     return true;
   };
-  return { node: list, key, close };
+  return { key, close };
 }

@@ -1,12 +1,13 @@
 // Elements without markup: content of activities only ever becomes text.
 
+import { isAborted } from "./api.js";
 import { visibleNode, visibleText } from "./visible.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SVG_TAGS = new Set(["svg", "g", "rect"]);
-
-const READ = new Set(["title", "aria-label", "placeholder", "alt"]);
-const PROPERTIES = new Set(["value", "checked", "selected"]);
+const SVG_TAGS = ["svg", "g", "rect", "title"];
+const TEXT_ONLY = ["option", "title"];
+const READ = ["title", "aria-label"];
+const PROPERTIES = ["value", "checked", "selected"];
 
 /**
  * An element: `h("p.quiet.small", { id: "help" }, "Text")`; without a tag a div. The attributes may be left out, but not before
@@ -15,32 +16,28 @@ const PROPERTIES = new Set(["value", "checked", "selected"]);
  */
 export function h(selector, ...content) {
   const [tag, ...classes] = selector.split(".");
-  const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag || "div");
-  for (const name of classes) element.classList.add(name);
+  const element = SVG_TAGS.includes(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag || "div");
+  element.classList.add(...classes);
   if (isPlain(content[0])) for (const [name, value] of Object.entries(content.shift())) set(element, name, value);
-  element.append(...(tag === "option" ? [visibleText(shown(content))] : nodes(content)));
+  element.append(...(TEXT_ONLY.includes(tag) ? [visibleText(shown(content))] : nodes(content)));
   return element;
 }
 
 const isPlain = (value) => value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
+const isShown = (value) => (value ?? false) !== false;
 
 function set(element, name, value) {
-  if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) return;
+  const isAria = name.startsWith("aria-");
+  if (!isShown(value) && !(isAria && value === false)) return;
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "class") element.classList.add(...value.split(" "));
   else if (name === "style") Object.assign(element.style, value);
-  else if (PROPERTIES.has(name)) element[name] = value;
-  else if (READ.has(name)) element.setAttribute(name, visibleText(value));
-  else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
+  else if (PROPERTIES.includes(name)) element[name] = value;
+  else if (READ.includes(name)) element.setAttribute(name, visibleText(value));
+  else element.setAttribute(name, value === true && !isAria ? "" : value);
 }
 
-export function svgTitle(text) {
-  const element = document.createElementNS(SVG, "title");
-  element.textContent = visibleText(text);
-  return element;
-}
-
-const shown = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+const shown = (children) => children.flat(Infinity).filter(isShown);
 const nodes = (children) => shown(children).map((child) => (child instanceof Node ? child : visibleNode(String(child))));
 
 export const add = (node, ...children) => node.append(...nodes(children));
@@ -50,38 +47,78 @@ export function put(node, ...children) {
   return node;
 }
 
+/** A copy of a template of index.html: its `node`, and its parts by name. */
+export function template(id) {
+  const copy = document.importNode(document.getElementById(id).content, true);
+  const parts = [...copy.querySelectorAll("[data-as]")].map((part) => [part.dataset.as, part]);
+  return { node: copy.firstElementChild, ...Object.fromEntries(parts) };
+}
+
 export const quiet = (...text) => h("p.quiet", {}, text);
+export const bad = (...text) => h("span.wrong", {}, text);
+export const warning = () => h("p.wrong", { role: "alert" });
 export const field = (title, input) => h("label.field", title, input);
+export const input = (attributes) => h("input", { type: "text", ...attributes });
+export const select = (choices, chosen, attributes) => h("select", { ...attributes }, choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 export const button = (text, onclick, attributes) => h("button", { onclick, ...attributes }, text);
 
-/** A button without a frame for one of several things, whose name only screen readers say. */
-export const small = (act, thing, onclick) => h("button.bare", { "aria-label": [`${act} `, thing], onclick }, act);
+/** A button whose name only screen readers say. */
+export const icon = (text, name, onclick, attributes) => button(text, onclick, { class: "bare", "aria-label": name, ...attributes });
+export const small = (act, thing, onclick) => icon(act, [`${act} `, thing], onclick);
 
-/** `open(button)` shows a popover. */
 export const opener = (text, open, attributes) =>
   button(text, (event) => open(event.currentTarget), { "aria-haspopup": "dialog", "aria-expanded": false, ...attributes });
 
-export const form = (submit, ...content) => {
-  const node = h("form", ...content);
-  node.addEventListener("submit", (event) => (event.preventDefault(), submit()));
-  return node;
-};
+export function onSubmit(form, submit) {
+  form.addEventListener("submit", (event) => (event.preventDefault(), submit()));
+  return form;
+}
+
+export const form = (submit, ...content) => onSubmit(h("form", ...content), submit);
 
 export const setTitle = (parts) => (document.title = visibleText([parts, " · Casbah"]));
 
-export function toast(text, kind = "") {
-  const note = h(".toast", { class: kind || null }, text);
+export function toast(text, kind) {
+  const note = h(".toast", { class: kind }, text);
   put(document.getElementById("say"), note);
   setTimeout(() => note.remove(), 6_000);
 }
 
 export const attempt = (run) => run().catch((error) => toast(error.message, "bad"));
 
+export function heading({ status }) {
+  if (status === undefined) return "This page has a bug";
+  if (status === 0) return "Cannot reach the server";
+  if (status === 401) return "Session ended";
+  return status >= 500 ? "Server error" : "Request failed";
+}
+
+export function failure(error, retry) {
+  const title = heading(error);
+  const mayHelp = error.status === 0 || error.status === 429 || error.status >= 500;
+  return h(".failure", { role: "alert" }, h("p.wrong", h("b", title), error.message !== title && [": ", error.message]), mayHelp && button("Retry", retry));
+}
+
+export const loader = (box, load, retry) =>
+  async function run() {
+    try {
+      put(box, await load());
+    } catch (error) {
+      if (!isAborted(error)) put(box, failure(error, retry ?? run));
+    }
+  };
+
+export function loading(load, text = "Loading …") {
+  const box = h("div", quiet(text));
+  loader(box, load)();
+  return box;
+}
+
 export function debounce(run, ms) {
   let waiting;
-  return (...args) => {
+  return () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => run(...args), ms);
+    waiting = setTimeout(run, ms);
   };
 }
 
@@ -92,7 +129,8 @@ export function activate(box, option) {
   else box.removeAttribute("aria-activedescendant");
 }
 
-let closeCurrent = null;
+let closeCurrent = () => {};
+export const closePopover = () => closeCurrent();
 
 /** Show a panel below an element until a click elsewhere or Escape, which returns the focus to the element. */
 export function popover(anchor, label, panel) {
@@ -102,28 +140,26 @@ export function popover(anchor, label, panel) {
   const { signal } = listening;
   document.body.append(box);
   anchor.ariaExpanded = "true";
+  const fitting = (wanted, size, room) => `${Math.max(8, Math.min(wanted, room - size - 8))}px`;
   const place = () => {
     // It may have been redrawn.
     if (!anchor.isConnected) return;
     const at = anchor.getBoundingClientRect();
-    const left = Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8));
-    const below = at.bottom + 4;
-    const top = below + box.offsetHeight > innerHeight ? Math.max(8, innerHeight - box.offsetHeight - 8) : below;
-    Object.assign(box.style, { left: `${left}px`, top: `${top}px` });
+    box.style.left = fitting(at.left, box.offsetWidth, innerWidth);
+    box.style.top = fitting(at.bottom + 4, box.offsetHeight, innerHeight);
   };
-  const outside = ({ target }) => box.contains(target) || anchor.contains(target) || closePopover();
-  const key = (event) => {
+  const size = new ResizeObserver(place);
+  size.observe(box);
+  addEventListener("resize", place, { signal });
+  document.addEventListener("pointerdown", ({ target }) => box.contains(target) || anchor.contains(target) || closePopover(), { capture: true, signal });
+  box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
     closePopover();
     anchor.focus();
-  };
-  const size = new ResizeObserver(place);
-  size.observe(box);
-  document.addEventListener("pointerdown", outside, { capture: true, signal });
-  addEventListener("resize", place, { signal });
-  box.addEventListener("keydown", key);
+  });
   closeCurrent = () => {
+    closeCurrent = () => {};
     size.disconnect();
     listening.abort();
     anchor.ariaExpanded = "false";
@@ -133,38 +169,32 @@ export function popover(anchor, label, panel) {
   (box.querySelector("[autofocus]") ?? box.querySelector("input, select, button, a") ?? box).focus();
 }
 
-export function closePopover() {
-  const close = closeCurrent;
-  closeCurrent = null;
-  close?.();
-}
-
 /** Resolves with the argument of `done`, or null if dismissed. */
-export function dialog(title, build) {
-  return new Promise((resolve) => {
+export const dialog = (title, build) =>
+  new Promise((resolve) => {
     let answer = null;
-    const box = h("dialog.modal", { "aria-label": title });
+    const onclose = () => {
+      box.remove();
+      resolve(answer);
+    };
+    const box = h("dialog.modal", { "aria-label": title, onclose });
     const done = (value = null) => {
       answer = value;
       box.close();
     };
     add(box, h("h2", title), h("div", build(done)));
-    box.addEventListener("close", () => {
-      box.remove();
-      resolve(answer);
-    });
     document.body.append(box);
     box.showModal();
   });
-}
 
 export const buttons = (...all) => h(".row.end", all);
+export const cancel = (done, attributes) => button("Cancel", () => done(), attributes);
 
 /** Resolves with what `read()` makes of the inputs; stays open if that is undefined, or fails. */
 export const formDialog = (title, content, read, { act = "Save", kind = "primary" } = {}) =>
   dialog(title, (done) => {
-    const problem = h("p.wrong", { role: "alert" });
-    const last = buttons(button("Cancel", () => done(), { type: "button" }), h(`button.${kind}`, act));
+    const problem = warning();
+    const last = buttons(cancel(done, { type: "button" }), h(`button.${kind}`, act));
     const submit = async () => {
       problem.remove();
       try {
@@ -177,17 +207,16 @@ export const formDialog = (title, content, read, { act = "Save", kind = "primary
     return form(submit, content, last);
   });
 
-export const sure = (question, act) =>
-  dialog(question, (done) => buttons(button("Cancel", () => done(), { autofocus: true }), h("button.danger", { onclick: () => done(true) }, act)));
+export const sure = (title, act, { kind = "danger", text } = {}) =>
+  dialog(title, (done) => [text, buttons(cancel(done, { autofocus: true }), h(`button.${kind}`, { onclick: () => done(true) }, act))]);
+
+export const notice = (title, content, ...others) => dialog(title, (done) => [content, buttons(others, button("Close", () => done(), { autofocus: true }))]);
 
 export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
     toast(`${what} copied`);
   } catch {
-    await dialog(`Copy ${what}`, (done) => [
-      h("textarea", { rows: 8, readonly: true, "aria-label": what, value: text, autofocus: true }),
-      buttons(button("Close", () => done())),
-    ]);
+    await notice(`Copy ${what}`, h("textarea", { rows: 8, readonly: true, "aria-label": what, value: text, autofocus: true }));
   }
 }

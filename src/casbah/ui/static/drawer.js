@@ -1,41 +1,38 @@
-// One activity.
-
 import * as api from "./api.js";
 import { actionOf, addressOf, countryOf, sentenceOf, short, userOf } from "./columns.js";
-import { attempt, button, buttons, copy, form, h, put, quiet, toast } from "./dom.js";
-import { failure, loader, loading } from "./failure.js";
+import { attempt, button, copy, failure, h, icon, loader, loading, onSubmit, put, template, toast } from "./dom.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
 import { isNested, stringify } from "./json.js";
 import { sentenceNodes, valueLink } from "./link.js";
+import { DAY, within } from "./period.js";
 import { address, go, here, only, withValue } from "./place.js";
 import { proofButton } from "./proof.js";
 import { tree } from "./tree.js";
 import { cut } from "./visible.js";
 import { moment } from "./words.js";
 
-const HOUR = 3_600_000;
-const AROUND = 48 * HOUR;
+const AROUND = 2 * DAY;
 const MAX_OBJECTS = 20;
 
 export function activityDrawer({ mayProve }) {
   const node = h("section.drawer", { "aria-label": "Activity", tabindex: "-1", hidden: true });
-  const latest = new api.Latest();
+  const begin = api.latest();
   const show = (record) => {
-    const signal = latest.begin();
+    const signal = begin();
     node.hidden = record === null;
     put(node, record && whole(record, signal, mayProve));
     node.scrollTop = 0;
   };
   const showFailure = (error, retry) => {
-    latest.begin();
+    begin();
     node.hidden = false;
     put(node, h(".row", h(".grow", failure(error, retry)), closer()));
   };
   return { node, show, showFailure };
 }
 
-const closer = () => h("button.bare", { "aria-label": "Close the activity", onclick: () => go({ open: null }) }, "×");
+const closer = () => icon("×", "Close the activity", () => go({ open: null }));
 
 function whole(record, signal, mayProve) {
   const [user, ip, at] = [userOf(record), addressOf(record), Number(record.timestamp)];
@@ -78,30 +75,31 @@ function copies(record, mayProve) {
 
 function around(record, at) {
   if (!Number.isFinite(at)) return null;
-  const date = { range: [{ start: at - AROUND, end: at + AROUND }] };
-  const alike = [
-    ["user", "user.username", userOf(record)],
-    ["IP address", "ip.address", addressOf(record)],
-    ["activity", "actionType", actionOf(record)],
-    ["country", "location.country", countryOf(record)],
-  ].filter(([, , value]) => value);
-  if (!alike.length) return null;
-  const links = alike.map(([name, filter, value]) => h("a.button", { href: address({ filters: { ...only(filter, value), date } }) }, `Same ${name}`));
-  return h(".row.wrap", h("span.quiet", "48 hours before and after:"), links);
+  const link = (name, filter, value) => {
+    const href = address({ filters: within(only(filter, value), at - AROUND, at + AROUND) });
+    return value && h("a.button", { href }, `Same ${name}`);
+  };
+  const links = [
+    link("user", "user.username", userOf(record)),
+    link("IP address", "ip.address", addressOf(record)),
+    link("activity", "actionType", actionOf(record)),
+    link("country", "location.country", countryOf(record)),
+  ].filter(Boolean);
+  return links.length > 0 && h(".row.wrap", h("span.quiet", "48 hours before and after:"), links);
 }
 
 /** `name` is what the activity calls an object with this id, such as a group. */
 function fact({ filter, value, name }, position, all) {
   const shown = short(valueLabel(filter, value));
   const text = valueLink(filter, value, shown);
-  const known = name && short(name) !== shown;
-  return [all[position - 1]?.filter !== filter && h("dt", label(filter)), h("dd", h("span.grow.break", known ? [short(name), " ", h("span.quiet", {}, text)] : [text]), actions(filter, value))];
+  const named = name && short(name) !== shown ? [short(name), " ", h("span.quiet", text)] : text;
+  return [all[position - 1]?.filter !== filter && h("dt", label(filter)), h("dd", h("span.grow.break", named), actions(filter, value))];
 }
 
 function actions(filter, value) {
   const operator = filter === "userAgent.userAgent" ? "contains" : "eq";
   const name = [label(filter), " ", cut(valueLabel(filter, value), 80)];
-  const act = (sign, title, verb, how) => h("button.bare", { title, "aria-label": [verb, " ", name], onclick: () => go({ filters: withValue(here().filters, filter, how, value) }) }, sign);
+  const act = (sign, title, verb, how) => icon(sign, [verb, " ", name], () => go({ filters: withValue(here().filters, filter, how, value) }), { title });
   return h("span.actions", act("+", "Add to the filter", "Filter by", operator), act("−", "Exclude", "Exclude", opposite(operator)));
 }
 
@@ -112,16 +110,16 @@ function several(title, all, content, tag) {
 }
 
 function changes(record) {
-  const value = (text) => h("td.break", text === undefined ? h("span.quiet", "not stated") : [short(text)]);
+  const value = (text) => h("td.break", text === undefined ? h("span.quiet", "not stated") : short(text));
   const row = (change) => h("tr", h("th.break", { scope: "row" }, short(change.name)), value(change.old), value(change.new));
-  const head = h("tr", ["Property", "Old", "New"].map((title) => h("th", { scope: "col" }, title)));
-  const table = (shown, rest) => [h("table.changes", h("thead", head), h("tbody", shown.map(row))), rest];
+  const { node, rows } = template("changes");
+  const table = (shown, rest) => (put(rows, shown.map(row)), [node, rest]);
   return several("Changes", [record.changes ?? []].flat().filter(isNested), table, "p");
 }
 
 function things(objects) {
   const item = ({ part, name, id, type }) => {
-    const text = [part && [h("b", [short(part)]), " "], short(name ?? id), " ", h("span.quiet", [short(type)])];
+    const text = [part && [h("b", short(part)), " "], short(name ?? id), " ", h("span.quiet", short(type))];
     return h("li", h("span.grow.break", text), actions("activityObject", id));
   };
   return several("Objects", objects, (shown, rest) => h("ul.objects", shown.map(item), rest), "li");
@@ -129,23 +127,18 @@ function things(objects) {
 
 function feedback(record, signal) {
   const entries = h("div");
-  const load = async () => {
-    const { data } = await api.feedbackOn(record._id, { signal });
-    const entry = ({ who, at, feedback, feedbackValue, feedbackText }) =>
-      h("li.break", h("b", [short(who)]), ` ${moment(at)}: `, short([feedback, feedbackValue, feedbackText].filter(Boolean).join(" · ")));
-    return h("ul.feedback", data.map(entry));
+  const entry = ({ who, at, feedback, feedbackValue, feedbackText }) =>
+    h("li.break", h("b", short(who)), ` ${moment(at)}: `, short([feedback, feedbackValue, feedbackText].filter(Boolean).join(" · ")));
+  const show = loader(entries, async () => h("ul.feedback", (await api.feedbackOn(record._id, { signal })).data.map(entry)));
+  const { node, text } = template("feedback");
+  const send = async () => {
+    const feedbackText = text.value.trim();
+    if (!feedbackText) return text.focus();
+    await api.giveFeedback(record._id, { feedbackText });
+    text.value = "";
+    await show();
+    toast("Feedback saved");
   };
-  const show = loader(entries, load);
-  const text = h("textarea", { rows: 2, "aria-label": "Feedback", placeholder: "What do you know about this activity?" });
-  const send = () =>
-    attempt(async () => {
-      const feedbackText = text.value.trim();
-      if (!feedbackText) return text.focus();
-      await api.giveFeedback(record._id, { feedbackText });
-      text.value = "";
-      await show();
-      toast("Feedback saved");
-    });
   show();
-  return section("Feedback", [entries, form(send, text, buttons(h("button", "Give feedback")))]);
+  return section("Feedback", [entries, onSubmit(node, () => attempt(send))]);
 }

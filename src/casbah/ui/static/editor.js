@@ -1,19 +1,16 @@
-// The panel that edits one filter.
-
 import * as api from "./api.js";
-import { activate, button, debounce, field, h, put, quiet } from "./dom.js";
-import { failure } from "./failure.js";
+import { activate, button, debounce, failure, field, h, icon, input, put, quiet, select, template } from "./dom.js";
 import { parse, stringify, typedNumber } from "./json.js";
-import * as language from "./language.js";
+import { choicesOf, givenNames, isCountable, isMoment, label, operatorLabel, operatorsOf, preferred, typeOf, valueLabel } from "./language.js";
+import { stated } from "./period.js";
 import { comparable } from "./place.js";
 import { counted, fromInput, toInput } from "./words.js";
 
 const SUGGESTED = 50;
-const WITH_SUGGESTIONS = new Set(["eq", "neq", "deq"]);
+const WITH_SUGGESTIONS = ["eq", "neq", "deq"];
 const CONTAINING = { eq: "contains", neq: "ncontains" };
 /** Filters where part of a value is meaningful; part of an address is a network, a value of its own. */
-const WITH_PARTS = new Set(["text", "path", "url"]);
-/** Editors of operators that do not take several values. */
+const WITH_PARTS = ["text", "path", "url"];
 const INPUTS = { isset: nothing, isnotset: nothing, gte_ndays: days, lte_ndays: days, range, gt: bound, gte: bound, lt: bound, lte: bound };
 const PRESETS = [
   ["Last hour", 1 / 24],
@@ -24,8 +21,8 @@ const PRESETS = [
   ["Last year", 365],
 ];
 
-/** Calls `set` with values by operator; null removes one. `others()` resolves to the filters that hold beside this. */
-export function editor({ name, operator = language.preferred(name), values = [], others, set }) {
+/** Calls `set` with values by operator, null to remove one. `others()` resolves to the other filters. */
+export function editor({ name, operator = preferred(name), values, others, set }) {
   const state = { name, operator, values };
   const inputOf = (operator) => INPUTS[operator] ?? several;
   const body = h(".editor-body");
@@ -45,14 +42,14 @@ export function editor({ name, operator = language.preferred(name), values = [],
     change({ operator: next, values: inputOf(state.operator) === inputOf(next) ? state.values : [] });
     redraw();
   };
-  const operators = language.operatorsOf(name).map((id) => h("option", { value: id, selected: id === operator }, language.operatorLabel(name, id)));
-  const choose = h("select", { "aria-label": `Operator of ${language.label(name)}`, onchange }, operators);
+  const operators = operatorsOf(name).map((id) => [id, operatorLabel(name, id)]);
+  const choose = select(operators, operator, { "aria-label": `Operator of ${label(name)}`, onchange });
   redraw();
-  return h(".editor", h(".row", h("strong", language.label(name)), choose), body);
+  return h(".editor", h(".row", h("strong", label(name)), choose), body);
 }
 
 function nothing(_, change) {
-  return h("button.primary", { onclick: () => change({ values: [true] }) }, "Apply");
+  return button("Apply", () => change({ values: [true] }), { class: "primary" });
 }
 
 function days({ values: [chosen] }, change, { redraw }) {
@@ -62,7 +59,7 @@ function days({ values: [chosen] }, change, { redraw }) {
   };
   const presets = PRESETS.map(([text, value]) => button(text, () => choose(value), { "aria-pressed": Math.abs(Number(chosen) - value) < 1e-9 }));
   const onchange = ({ target: { value } }) => value !== "" && choose(typedNumber(value));
-  return [h(".presets", presets), field("Days", h("input", { type: "number", min: "0", step: "any", value: chosen, onchange }))];
+  return [h(".presets", presets), field("Days", input({ type: "number", min: "0", step: "any", value: chosen, onchange }))];
 }
 
 function range({ name, values: [bounds] }, change) {
@@ -70,7 +67,7 @@ function range({ name, values: [bounds] }, change) {
   const end = (key, title) =>
     field(title, one(name, ends[key], (value) => {
       ends[key] = value;
-      const operand = Object.fromEntries(Object.entries(ends).filter(([, bound]) => bound !== null));
+      const operand = stated(ends);
       change({ values: Object.keys(operand).length ? [operand] : [] });
     }));
   return [end("start", "From"), end("end", "Until")];
@@ -81,15 +78,15 @@ function bound({ name, values: [value] }, change) {
 }
 
 function one(name, value, set) {
-  const [type, shown, read] = language.isMoment(name) ? ["datetime-local", toInput(value), fromInput] : ["number", value, typedNumber];
-  return h("input", { type, step: "1", value: shown, onchange: (event) => set(read(event.target.value)) });
+  const [type, shown, read] = isMoment(name) ? ["datetime-local", toInput(value), fromInput] : ["number", value, typedNumber];
+  return input({ type, step: "1", value: shown, onchange: (event) => set(read(event.target.value)) });
 }
 
 /** Enter takes the highlighted suggestion: while typing the value equal to the text, or else the first. */
 function several(state, change, { others, redraw }) {
   const { name } = state;
-  const list = h(".suggestions", { role: "group", "aria-label": "Suggestions", id: "suggestions" });
-  const latest = new api.Latest();
+  const { box, list } = template("values");
+  const begin = api.latest();
   const shown = { text: null, options: [], active: -1, awaited: null };
   const isSame = (value) => (other) => comparable(other) === comparable(value);
   const toggle = (value, on) => {
@@ -103,7 +100,6 @@ function several(state, change, { others, redraw }) {
     option?.classList.add("active");
     activate(box, option?.querySelector("input, button"));
   };
-  /** `suggestions` is null if they are not known. */
   const draw = (text, suggestions) => {
     const values = suggestions ?? [];
     const options = [
@@ -119,19 +115,16 @@ function several(state, change, { others, redraw }) {
   };
   const suggest = async () => {
     const text = box.value.trim();
-    const signal = latest.begin();
-    if (!WITH_SUGGESTIONS.has(state.operator) || !language.isCountable(name)) return draw(text, null);
-    let values;
+    const signal = begin();
+    if (!WITH_SUGGESTIONS.includes(state.operator) || !isCountable(name)) return draw(text, null);
     try {
-      values = await suggested(name, text, await others(), signal);
+      draw(text, await suggested(name, text, await others(), signal));
     } catch (error) {
       if (api.isAborted(error)) return;
       // The typed text can still be used.
       draw(text, null);
       list.append(failure(error, suggest));
-      return;
     }
-    draw(text, values);
   };
   /** Waits until the suggestions match the current text. */
   const take = () => {
@@ -141,88 +134,77 @@ function several(state, change, { others, redraw }) {
       return void suggest();
     }
     shown.awaited = null;
-    if (!shown.options[shown.active]) return;
-    shown.options[shown.active].take();
+    const option = shown.options[shown.active];
+    if (!option) return;
+    option.take();
     redraw();
   };
   const suggestSoon = debounce(suggest, 120);
   const step = (by) => highlight(Math.min(Math.max(shown.active + by, 0), shown.options.length - 1));
   const keys = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: take };
-  const box = h("input", {
-    type: "text",
-    dir: "auto",
-    autofocus: true,
-    autocomplete: "off",
-    placeholder: state.operator === "text" ? "Words" : "Type a value, press Enter",
-    "aria-label": `Value of ${language.label(name)}`,
-    "aria-controls": list.id,
-    oninput: () => {
-      shown.awaited = null;
-      suggestSoon();
-    },
-    onkeydown: (event) => {
-      if (!(event.key in keys) || event.isComposing) return;
-      event.preventDefault();
-      keys[event.key]();
-    },
-  });
+  box.placeholder = state.operator === "text" ? "Words" : "Type a value, press Enter";
+  box.ariaLabel = `Value of ${label(name)}`;
+  box.oninput = () => {
+    shown.awaited = null;
+    suggestSoon();
+  };
+  box.onkeydown = (event) => {
+    if (!(event.key in keys) || event.isComposing) return;
+    event.preventDefault();
+    keys[event.key]();
+  };
   suggest();
   const chosen = state.values.map((value) => {
-    const text = language.valueLabel(name, value);
-    return h("span.value", text, h("button.bare", { "aria-label": ["Without ", text], onclick: () => (toggle(value, false), redraw()) }, "×"));
+    const text = valueLabel(name, value);
+    return h("span.value", text, icon("×", ["Without ", text], () => (toggle(value, false), redraw())));
   });
   return [chosen.length > 0 && h(".values", chosen), box, list];
 }
 
 function valueOption(name, value, { total, checked, toggle }) {
-  const node = h(
-    "label.option",
-    { title: String(value?.id ?? value) },
-    h("input", { type: "checkbox", checked, onchange: (event) => toggle(value, event.target.checked) }),
-    h("span.grow", language.valueLabel(name, value)),
-    total !== null && h("span.quiet", counted(total)),
-  );
-  return { node, take: () => toggle(value, true) };
+  const box = h("input", { type: "checkbox", checked, onchange: () => toggle(value, box.checked) });
+  const text = [h("span.grow", valueLabel(name, value)), total !== null && h("span.quiet", counted(total))];
+  return { node: h("label.option", { title: String(value?.id ?? value) }, box, text), take: () => toggle(value, true) };
 }
 
-/** The typed text as a value, or as `contains`, first if no value begins with it; null as suggestions: unknown. */
+/** The text as a value, or as `contains`, which is first if no value begins with it. */
 function typedOptions({ name, operator, values }, text, { suggestions, toggle, change }) {
   // Enumerations suggest all their values.
-  if (!text || (language.typeOf(name) === "enumeration" ? suggestions : suggestions?.some(({ value }) => isCalled(name, value, text)))) return [];
-  const option = (operator, take) => ({
-    node: h(".option", h("button.bare.grow", { onclick: take }, language.operatorLabel(name, operator), " “", text, "”")),
-    take,
-  });
+  if (!text || (typeOf(name) === "enumeration" ? suggestions : suggestions?.some(({ value }) => isCalled(name, value, text)))) return [];
+  const option = (operator, take) => {
+    const shown = [operatorLabel(name, operator), " “", text, "”"];
+    return { node: h(".option", button(shown, take, { class: "bare grow" })), take };
+  };
   const just = option(operator, () => toggle(typed(name, text), true));
   const containing = CONTAINING[operator];
-  if (values.length || !containing || !WITH_PARTS.has(language.typeOf(name))) return [just];
+  if (values.length || !containing || !WITH_PARTS.includes(typeOf(name))) return [just];
   const within = option(containing, () => change({ operator: containing, values: [text] }));
   return suggestions?.length === 0 ? [within, just] : [just, within];
 }
 
-const isEqual = (one, other) => String(one).toLowerCase() === String(other).toLowerCase();
+const folded = (value) => String(value).toLowerCase();
+const isEqual = (one, other) => folded(one) === folded(other);
 
-const isCalled = (name, value, text) => [language.valueLabel(name, value), value?.id ?? value, stringify(value)].some((called) => isEqual(called, text));
+const isCalled = (name, value, text) => [valueLabel(name, value), value?.id ?? value, stringify(value)].some((called) => isEqual(called, text));
 
 /** Values that begin with the text, most frequent first; if values have names, those whose name contains it. */
 async function suggested(name, text, filters, signal) {
-  const named = language.choicesOf(name);
-  const contains = (called) => called.toLowerCase().includes(text.toLowerCase());
-  const query = { filters, facets: [name], limit: named.length ? 1_000 : SUGGESTED, prefix: named.length ? "" : text };
-  const { facets: [{ values: frequent }] } = await api.facets(query, { signal });
-  const present = new Set(frequent.map(({ value }) => String(value).toLowerCase()));
-  const absent = (choices, total) =>
-    choices.filter(({ value }) => !present.has(String(value).toLowerCase())).map(({ value }) => ({ value, total: value === null ? null : total }));
-  if (!named.length) return [...frequent, ...absent(language.givenNames(name).filter((choice) => text && contains(choice.name)), null)];
-  return [...frequent, ...absent(named, 0)].filter(({ value }) => contains(`${language.valueLabel(name, value)} ${value}`)).slice(0, SUGGESTED * 2);
+  const named = choicesOf(name);
+  const contains = (called) => folded(called).includes(folded(text));
+  const query = named.length ? { limit: 1_000 } : { limit: SUGGESTED, prefix: text };
+  const frequent = await api.valuesOf(name, { filters, ...query }, { signal });
+  const present = new Set(frequent.map(({ value }) => folded(value)));
+  const absent = (choices, total) => choices.filter(({ value }) => !present.has(folded(value))).map(({ value }) => ({ value, total: value === null ? null : total }));
+  if (!named.length) return [...frequent, ...absent(givenNames(name).filter((choice) => text && contains(choice.name)), null)];
+  return [...frequent, ...absent(named, 0)].filter(({ value }) => contains(`${valueLabel(name, value)} ${value}`)).slice(0, SUGGESTED * 2);
 }
 
 function typed(name, text) {
-  const choices = language.choicesOf(name);
-  const meant = [...choices, ...language.givenNames(name)].find((choice) => isEqual(choice.name, text));
+  const choices = choicesOf(name);
+  const meant = [...choices, ...givenNames(name)].find((choice) => isEqual(choice.name, text));
   if (meant) return meant.value;
   if (isEqual(text, "none") && choices.some((choice) => choice.value === null)) return null;
-  const type = language.typeOf(name);
+  const type = typeOf(name);
   if (type === "int" && /^-?\d+$/.test(text)) return typedNumber(text);
   if (type !== "entity" || !text.startsWith("{")) return text;
   try {

@@ -1,17 +1,13 @@
-// The pages of one user, IP address, session, file or app.
-
 import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
-import { attempt, button, h, put, quiet } from "./dom.js";
-import { loading } from "./failure.js";
-import { drawn } from "./histogram.js";
+import { attempt, button, h, loading, put, quiet } from "./dom.js";
+import { drawn, ticksFor } from "./histogram.js";
 import { facts } from "./insights.js";
 import { label, learnFrom, valueLabel } from "./language.js";
 import { countLink, momentLink, searchLink, sentenceNodes, valueLink } from "./link.js";
 import { placesOf } from "./map.js";
-import { naming } from "./names.js";
-import { categories, change, page, table, tagsOf } from "./pages.js";
-import { DAY } from "./period.js";
+import { categories, change, naming, page, storeRange, table, tagsOf } from "./pages.js";
+import { DAY, within } from "./period.js";
 import { comparable, go, KINDS, only } from "./place.js";
 import { counted, moment, plural, zoneName } from "./words.js";
 
@@ -20,19 +16,17 @@ const USUAL_DAYS = 7;
 const SHOWN = 8;
 const MANY = 10;
 const ROWS = 20;
-const TICK_WIDTH = 120;
 const MAX_NAMES = 100;
 const FIELDS = ["user.username", "service", "verb", "ip.address", "location.country", "location.organizations", "device.type", "userAgent.userAgent", "session", "fileSelector", "user.tags", "user.orgUnit", "ip.category", "ip.tags"];
 
 const daysShown = () => DAYS.find((days) => String(days) === new URLSearchParams(location.search).get("days")) ?? USUAL_DAYS;
-const first = (filters, sortDirection) => api.list({ filters, sortDirection, limit: 1 });
 
 export function entityPage({ kind, value }, { mayManage }) {
   const { title, filter } = KINDS[kind];
   const name = filter === "service" ? valueLabel(filter, value) : value;
   const mine = only(filter, filter === "service" && Number.isFinite(Number(value)) ? Number(value) : value);
   return page([title, " ", name], async (again) => {
-    const [newest, oldest] = await Promise.all([first(mine, "desc"), first(mine, "asc")]);
+    const [newest, oldest] = await Promise.all([api.first(mine), api.first(mine, {}, "asc")]);
     if (!newest.total) return h("p", "No activities. ", h("a", { href: "/" }, "Go to the log"));
     learnFrom(newest.data);
     const [begin, end] = [oldest, newest].map(({ data }) => Number(data[0].timestamp));
@@ -53,11 +47,11 @@ export function entityPage({ kind, value }, { mayManage }) {
 const section = (title, load) => h("section", h("h2", {}, title), loading(load));
 
 const period = () =>
-  DAYS.map((days) => h("a.button", { href: `${location.pathname}?days=${days}`, "aria-current": days === daysShown() ? "true" : null }, plural(days, "day")));
+  DAYS.map((days) => h("a.button", { href: `${location.pathname}?days=${days}`, "aria-current": days === daysShown() || null }, plural(days, "day")));
 
 async function summary(mine, { total, data: [newest] }, oldest) {
-  const [admin, failed] = [{ ...mine, ...only("activity.type", true) }, { ...mine, ...only("verb", "sign-in-failed") }];
-  const [admins, failures] = await Promise.all([first(admin, "desc"), first(failed, "desc")]);
+  const [admin, failed] = [only("activity.type", true, mine), only("verb", "sign-in-failed", mine)];
+  const [admins, failures] = await Promise.all([api.first(admin), api.first(failed)]);
   return facts([
     ["Activities", countLink(mine, total)],
     ["Administrative", countLink(admin, admins.total)],
@@ -68,10 +62,10 @@ async function summary(mine, { total, data: [newest] }, oldest) {
 }
 
 async function timeline(mine) {
-  const result = await api.histogram({ filters: mine, by: "service", ticks: Math.max(2, Math.floor(innerWidth / TICK_WIDTH)), zone: zoneName() });
+  const result = await api.histogram({ filters: mine, by: "service", ticks: ticksFor(0.8 * innerWidth), zone: zoneName() });
   const key = (color, ...name) => h("li", h(`span.swatch.series-${color}`), name);
-  const apps = result.series.map(({ value, total }) => key(seriesOf("service", value), valueLabel("service", value), " ", countLink({ ...mine, ...only("service", value) }, total)));
-  const chosen = (start, end) => go({ filters: { ...mine, date: { range: [{ start, end }] } } });
+  const apps = result.series.map(({ value, total }) => key(seriesOf("service", value), valueLabel("service", value), " ", countLink(only("service", value, mine), total)));
+  const chosen = (start, end) => go({ filters: within(mine, start, end) });
   return h(".histogram", h(".plot", drawn(result, chosen)), h("ul.keys", apps, result.rest.total > 0 && key("rest", "Others ", counted(result.rest.total))));
 }
 
@@ -79,7 +73,7 @@ async function timeline(mine) {
 async function comparison(mine, own, begin, { start, end }) {
   const ask = (facets, limit) => api.facets({ filters: mine, facets, limit, newSince: start, spelled: true });
   const [days, periods] = [plural(daysShown(), "day"), (start - begin) / (daysShown() * DAY)];
-  const [recent, before] = [{ start, end }, { end: start - 1 }].map((range) => ({ ...mine, date: { range: [range] } }));
+  const [recent, before] = [within(mine, start, end), within(mine, null, start - 1)];
   const row = (filter, { value, total, before: old, text }) => {
     const [one, name] = [only(filter, value), valueLabel(filter, value)];
     const average = Math.max(old / Math.max(periods, 1), 0.1).toFixed(1);
@@ -101,13 +95,12 @@ async function comparison(mine, own, begin, { start, end }) {
 const number = (content) => h("td.number", content);
 
 async function otherNames(name, mine) {
-  const valuesOf = async (filters, facet) => (await api.facets({ filters, facets: [facet], limit: MAX_NAMES })).facets[0].values;
-  const accounts = await valuesOf(mine, "entity");
+  const accounts = await api.valuesOf("entity", { filters: mine, limit: MAX_NAMES });
   if (!accounts.length) return quiet("No account ids are known.");
   const same = { entity: { eq: accounts.map(({ value }) => value) } };
-  const others = (await valuesOf(same, "user.username")).filter(({ value }) => value !== name.toLowerCase());
+  const others = (await api.valuesOf("user.username", { filters: same, limit: MAX_NAMES })).filter(({ value }) => value !== name.toLowerCase());
   if (!others.length) return quiet("No other name is used with the same account ids.");
-  return h("ul.objects", others.map(({ value, total }) => h("li", h("span.grow.break", {}, valueLink("user.username", value)), countLink({ ...same, ...only("user.username", value) }, total))));
+  return h("ul.objects", others.map(({ value, total }) => h("li", h("span.grow.break", {}, valueLink("user.username", value)), countLink(only("user.username", value, same), total))));
 }
 
 async function activities(mine) {
@@ -126,14 +119,13 @@ async function activities(mine) {
   return [list, older];
 }
 
-/** An address is tagged by an IP range of its own. */
 async function tagging(value, mine, again) {
   const { data } = await api.ranges({ limit: 1_000 });
   const own = data.find(({ subnets }) => subnets.length === 1 && [value, `${value}/32`, `${value}/128`].includes(subnets[0].originalString));
   const tag = (category) => {
     const { name = value, organization = null, location = null } = own ?? {};
     const range = { name, category, subnets: [value], tags: tagsOf(own), organization, location };
-    return change(() => (own ? api.updateRange(own._id, range) : api.createRange(range)), again, "Saved; it applies to activities stored from now on");
+    return storeRange(range, own, again);
   };
   const choices = categories().map(([category, text]) => button(text, () => tag(category), { "aria-pressed": category === own?.category }));
   const apply = button("Apply to stored activities", () => change(() => api.enrichAgain(mine), again, "Applied to its stored activities"));

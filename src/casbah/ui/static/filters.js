@@ -1,36 +1,22 @@
-// The filter bar: the search box, buttons for filters, and the current filters as chips that read like a sentence.
-
 import * as api from "./api.js";
 import { completion } from "./completion.js";
-import { button, closePopover, h, opener, popover, put } from "./dom.js";
+import { bad, button, h, icon, opener, popover, put, template } from "./dom.js";
 import { editor } from "./editor.js";
 import { showLogGroups } from "./groups.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
 import { inPeriod, isTimed } from "./period.js";
-import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
+import { conditionsOf, filterBy, go, groupsOf, here, withCondition, without } from "./place.js";
 import { typed } from "./saved.js";
 import { hasHidden } from "./visible.js";
 import { condition, zoneName } from "./words.js";
 
 export function filterBar() {
-  const chips = h("ul.chips", { "aria-label": "Filters" });
-  const search = h("input", {
-    type: "text",
-    role: "combobox",
-    autocomplete: "off",
-    spellcheck: "false",
-    placeholder: "user:ann* country:DE since:7d, or words …",
-    "aria-label": "Search",
-    "aria-autocomplete": "list",
-    "aria-expanded": "false",
-    "aria-describedby": "search-help",
-    onkeydown: (event) => completions.key(event) || (event.key === "Enter" && run()),
-  });
-  const help = h("p", { id: "search-help", class: "quiet small", role: "status" });
-  const completions = completion(search, {
+  const { node, buttons, search, list, help, chips } = template("filter-bar");
+  const completions = completion(search, list, {
     filters: (text) => (isTimed(text) ? besides(text) : inPeriod(besides(text))),
-    onerror: (error) => put(help, error && h("span.wrong", {}, error.message)),
+    onerror: (error) => put(help, error && bad(error.message)),
   });
+  search.onkeydown = (event) => completions.key(event) || (event.key === "Enter" && run());
   const run = async (text = search.value, options = {}) => {
     put(help);
     completions.close();
@@ -41,18 +27,18 @@ export function filterBar() {
       if (!place) throw error;
       if (options.replace) go({}, options);
       search.value = text;
-      put(help, h("span.wrong", {}, error.message));
+      put(help, bad(error.message));
       if (document.activeElement === search) selectWord(search, Number(place[1]) - 1);
     }
   };
   const edited = ({ group, rest }) => {
-    go({ filters: rest, open: null });
+    filterBy(rest);
     search.value = [search.value, groupText(group)].filter(Boolean).join(" ");
     search.focus();
   };
-  const howTo = opener("?", (anchor) => popover(anchor, "How to search", examples()), { class: "add", "aria-label": "How to search" });
+  const howTo = opener("?", (anchor) => popover(anchor, "How to search", template("how-to-search").node), { "aria-label": "How to search" });
   const basic = withButton().filter((name) => name !== "date").map((name) => opener(label(name), (anchor) => edit(anchor, name), { class: "add fold" }));
-  const more = opener("More filters", choose, { class: "add" });
+  buttons.append(howTo, ...basic, opener("More filters", choose));
   const drawChips = () => {
     const { filters } = here();
     const groups = groupsOf(filters).map(({ group }) => group);
@@ -61,21 +47,10 @@ export function filterBar() {
   };
   const draw = () => {
     const { filters, q } = here();
-    if (q !== null) {
-      search.value = q;
-      run(q, { replace: true });
-      return;
-    }
-    search.value = [filters.text?.text ?? []].flat().join(" ");
-    drawChips();
+    search.value = q ?? [filters.text?.text ?? []].flat().join(" ");
+    if (q === null) drawChips();
+    else run(q, { replace: true });
   };
-  const node = h(
-    "section.bar",
-    { "aria-label": "Filter" },
-    h(".row.wrap", h(".search", search, completions.node), howTo, basic, more),
-    help,
-    chips,
-  );
   return { node, draw };
 }
 
@@ -86,22 +61,7 @@ function selectWord(box, position) {
   box.setSelectionRange(start, start + Math.max(length, 1));
 }
 
-const EXAMPLES = [
-  ["invoice 2026", "both words, in any text"],
-  ['"invoice 2026"', "the words next to each other"],
-  ["invo*", "words that begin with invo"],
-  ["user:ann*", "users whose names begin with ann; *ann* contains"],
-  ["app:okta,github", "one of these apps"],
-  ["verb:share,download", "what was done, whatever the source calls it"],
-  ["-country:DE", "not from this country"],
-  ["ip:10.0.0.0/8", "addresses of a network"],
-  ["since:7d until:today", "a time; also 2026-11-28, -24h, date:2026-11"],
-  ["admin:yes OR file:*", "either of the two; * is any value"],
-];
-
-const examples = () => h(".menu", h("table", EXAMPLES.map(([text, what]) => h("tr", h("td", h("code", text)), h("td", what)))));
-
-/** The box shows words, so it replaces these. */
+/** The box replaces the words. */
 function besides(text) {
   const others = withCondition(here().filters, "text", "text", null);
   return isTimed(text) ? without(others, "date") : others;
@@ -124,7 +84,7 @@ function drawn(filters, edited) {
   const all = conditionsOf(others);
   const groups = groupsOf(filters);
   const shown = all.filter(([name, operator, operands]) => !(name === "text" && operator === "text" && !hasHidden(String(operands))));
-  const clear = button("Clear filters", () => go({ filters: date ? { date } : {}, open: null }), { class: "bare" });
+  const clear = button("Clear filters", () => filterBy(date ? { date } : {}), { class: "bare" });
   const items = [...shown.map((one) => conditionChip(...one)), ...groups.map((group) => groupChip(group, edited)), all.length + groups.length > 0 && clear];
   return items.filter(Boolean).map((item) => h("li", item));
 }
@@ -136,33 +96,27 @@ function conditionChip(name, operator, operands) {
   return chip(open, [what, " ", how, " ", values], () => withCondition(here().filters, name, operator, null));
 }
 
-/** The search that the group is; opening it takes it into the box. */
 function groupChip({ group, rest }, edited) {
   const text = groupText(group) ?? "…";
   return chip(button(h("b", text), () => edited({ group, rest }), { class: "chip-open", title: "Edit in the search box" }), text, () => rest);
 }
 
-const chip = (open, name, others) =>
-  h("span.chip", open, h("button.chip-remove", { "aria-label": ["Remove ", name], onclick: () => go({ filters: others(), open: null }) }, "×"));
+const chip = (open, name, others) => h("span.chip", open, icon("×", ["Remove ", name], () => filterBy(others()), { class: "chip-remove" }));
 
 function edit(anchor, name, operator, operands) {
-  const current = here().filters[name] ?? {};
-  const first = operator ?? Object.keys(current)[0];
-  const values = operands ?? current[first];
-  const set = (changes) => {
-    const all = Object.entries(changes).reduce((so, [changed, next]) => withCondition(so, name, changed, next), here().filters);
-    go({ filters: all, open: null });
-  };
+  const [first, value = []] = operator ? [operator, operands] : (Object.entries(here().filters[name] ?? {})[0] ?? []);
+  const set = (changes) => filterBy(Object.entries(changes).reduce((all, [changed, next]) => withCondition(all, name, changed, next), here().filters));
   const others = () => inPeriod(without(here().filters, name));
-  popover(anchor, `Filter ${label(name)}`, editor({ name, operator: first, values: values === undefined ? undefined : [values].flat(), others, set }));
+  popover(anchor, `Filter ${label(name)}`, editor({ name, operator: first, values: [value].flat(), others, set }));
 }
 
 function choose(anchor) {
-  const items = known().map((name) => h("button.item", { onclick: () => (closePopover(), edit(anchor, name)) }, label(name), h("code", name)));
-  const oninput = () => {
+  const items = known().map((name) => button([label(name), h("code", name)], () => edit(anchor, name), { class: "item" }));
+  const { node, narrow } = template("all-filters");
+  node.append(...items);
+  narrow.oninput = () => {
     const wanted = narrow.value.trim().toLowerCase();
     known().forEach((name, position) => (items[position].hidden = !`${label(name)} ${name}`.toLowerCase().includes(wanted)));
   };
-  const narrow = h("input", { type: "search", placeholder: "Find a filter …", "aria-label": "Find a filter", autofocus: true, oninput });
-  popover(anchor, "Filters", h(".menu", narrow, items));
+  popover(anchor, "Filters", node);
 }

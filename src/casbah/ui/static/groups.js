@@ -1,13 +1,10 @@
-// What a search with `by:` counts, beside the period before.
-
 import * as api from "./api.js";
-import { form, h, put, quiet, setTitle } from "./dom.js";
-import { failure } from "./failure.js";
+import { failure, h, onSubmit, put, setTitle, template } from "./dom.js";
 import { label, valueLabel } from "./language.js";
 import { searchLink } from "./link.js";
 import { duration, table } from "./pages.js";
 import { isTimed, ofOthers, periodOf, since } from "./period.js";
-import { here as log, TIMES, visit, withCondition } from "./place.js";
+import { here as log, visit, withCondition } from "./place.js";
 import { filled, sparkline } from "./sparkline.js";
 import { spanText, timeButtons } from "./timebar.js";
 import { activities, bare, counted, many, plural, spanStart, zoneAt, zoneName } from "./words.js";
@@ -15,13 +12,6 @@ import { activities, bare, counted, many, plural, spanStart, zoneAt, zoneName } 
 const SPANS = 24;
 const LIMIT = 100;
 const HEIGHT = 24;
-
-const READY = [
-  ["Password spray", "Addresses from which many users failed to sign in", "verb:sign-in-failed by:ip distinct:user"],
-  ["Mass download", "Users who downloaded many files", "verb:download,export by:user distinct:fileId"],
-  ["Users from many addresses", "Users with many addresses and countries", "by:user distinct:ip,country"],
-  ["New apps", "Apps without activities in the previous 30 days come first", "by:app distinct:user", "first"],
-];
 
 /** The times of a search; what is in quotes stays. */
 const TIMED = /"[^"]*"|(?:^|\s)(?:since|until|date):\S*/gi;
@@ -32,7 +22,6 @@ const groupsAddress = (q, order) => `/groups?${new URLSearchParams({ q, ...(orde
 
 const showGroups = (q, options) => visit(groupsAddress(q), options);
 
-/** In the period of the log, unless the search or the filters say another. */
 export const showLogGroups = async (q, filters, options) => showGroups(filters.date || isTimed(q) ? q : withTime(q, await since(log().time)), options);
 
 export async function groupBy(name) {
@@ -41,39 +30,31 @@ export async function groupBy(name) {
   await showLogGroups(text, filters);
 }
 
-const parameter = (name) => new URLSearchParams(location.search).get(name);
-const here = () => parameter("q") ?? "";
+const parameter = (name) => new URLSearchParams(location.search).get(name) ?? "";
 
 export function groupsPage() {
-  const search = h("input", { type: "search", class: "grow", "aria-label": "Search with by:", placeholder: READY[0][2] });
-  const times = timeButtons(async (time) => showGroups(withTime(here(), await since(time))));
-  const ready = h("ul.ready", { "aria-label": "Ready-made views" });
-  const content = h("div", { "aria-live": "polite" });
-  const latest = new api.Latest();
-  const node = h(
-    ".page.groups",
-    h("h1", "Group by"),
-    form(() => showGroups(search.value.trim()), { class: "row wrap" }, search, h("button.primary", "Show groups")),
-    h(".row.together", { role: "group", "aria-label": "Time" }, times),
-    quiet(h("code", "by:"), " groups activities by one or two fields; ", h("code", "distinct:"), " counts the values of others in each group."),
-    ready,
-    content,
-  );
+  const { node, form, search, ready, content } = template("groups");
+  const times = timeButtons("Time", async (time) => showGroups(withTime(parameter("q"), await since(time))));
+  const begin = api.latest();
+  onSubmit(form, () => showGroups(search.value.trim()));
+  form.after(times);
 
   async function draw() {
-    const signal = latest.begin();
+    const signal = begin();
     content.ariaBusy = true;
     try {
-      const current = here();
+      const current = parameter("q");
       if (current) search.value = current;
-      const [usual, ...sinces] = await Promise.all(["30d", ...TIMES].map(since));
+      const buttons = [...times.children];
+      const [usual, ...sinces] = await Promise.all(["30d", ...buttons.map(({ dataset }) => dataset.time)].map(since));
       if (signal.aborted) return;
       const q = current || `by:user -app:Casbah ${usual}`;
       if (!current) history.replaceState(null, "", groupsAddress(q));
       search.value ||= q; // Nothing that was typed meanwhile is lost.
-      if (!ready.firstChild) put(ready, READY.map(([name, help, q, order]) => h("li", h("a.button", { href: groupsAddress(`${q} ${usual}`, order) }, name), quiet(help))));
-      times.forEach((time, position) => (time.ariaPressed = withTime(q, sinces[position]) === q));
-      const [request, order] = [{ q, zone: zoneName() }, parameter("order") ?? "most"];
+      for (const link of ready.querySelectorAll("a")) link.href = groupsAddress(`${link.dataset.q} ${usual}`, link.dataset.order);
+      ready.hidden = false;
+      buttons.forEach((one, position) => (one.ariaPressed = withTime(q, sinces[position]) === q));
+      const [request, order] = [{ q, zone: zoneName() }, parameter("order") || "most"];
       const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, order, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
       setTitle(meant.text);
       const period = await periodOf({ filters: meant.filters, time: "all" });
@@ -86,7 +67,7 @@ export function groupsPage() {
     content.ariaBusy = null;
   }
 
-  return { node, draw, leave: () => latest.begin() };
+  return { node, draw, leave: begin };
 }
 
 function shown(result, order, filters, period) {

@@ -1,11 +1,9 @@
-// Activities over time. Dragging over a range, or clicking a bar, sets the date filter.
-
 import * as api from "./api.js";
 import { seriesOf } from "./columns.js";
-import { button, h, put, quiet, svgTitle } from "./dom.js";
+import { button, h, put, quiet, template } from "./dom.js";
 import { facetPrefix, label, valueLabel } from "./language.js";
 import { atTime, between } from "./period.js";
-import { go, here, withCondition, withValue, without } from "./place.js";
+import { filterBy, go, here, withCondition, withValue, without } from "./place.js";
 import { activities, counted, plural, spanStart, zoneName } from "./words.js";
 
 const SPANS = 80;
@@ -18,22 +16,18 @@ const TICK_WIDTH = 100;
 const LATE = 0.82;
 
 export function histogram() {
-  const legend = h(".legend");
-  const plot = h(".plot");
-  const edges = h(".edges");
-  const option = (name) => h("option", { value: name }, `by ${label(name).toLowerCase()}`);
-  const onchange = () => go({ by: division.value }, { replace: true });
-  const division = h("select", { "aria-label": "Divide the bars by", onchange }, DIVISIONS.map(option));
-  const node = h("section.histogram", { "aria-label": "Activities over time" }, plot, edges, h(".row", legend, division));
+  const { node, plot, edges, legend, division } = template("histogram");
+  division.onchange = () => go({ by: division.value }, { replace: true });
+  const offer = (by) => put(division, [...new Set([...DIVISIONS, by])].map((name) => h("option", { value: name, selected: name === by }, `by ${label(name).toLowerCase()}`)));
+  offer(here().by);
   const load = async (filters, signal, period) => {
     const { by, sort } = here();
-    if (!DIVISIONS.includes(by)) division.append(option(by));
-    division.value = by;
+    const isByDate = sort === "date";
+    offer(by);
     // What is outside of a plain period is counted, too.
-    const { first, last } = sort === "date" ? period : {};
-    const within = sort === "date" && period.isPlain ? without(filters, "date") : filters;
-    const most = Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH));
-    const chart = { trim: sort === "date", spans: SPANS, ticks: most, by, prefix: facetPrefix(by), series: SERIES };
+    const { first, last } = isByDate ? period : {};
+    const within = isByDate && period.isPlain ? without(filters, "date") : filters;
+    const chart = { trim: isByDate, spans: SPANS, ticks: ticksFor(plot.clientWidth), by, prefix: facetPrefix(by), series: SERIES };
     const result = await api.histogram({ filters: within, sortField: sort, zone: zoneName(), first, last, ...chart }, { signal });
     put(plot, drawn(result, (start, end) => narrow(sort, start, end)));
     put(legend, legendOf(result));
@@ -41,14 +35,13 @@ export function histogram() {
     const later = edge(result.after, (total) => `${total} later ›`, period.end, [result.last + 1, null]);
     put(edges, earlier, result.width && h("span.quiet", `each bar ${widthText(result.width)}`), later);
   };
-  const clear = (content) => {
-    put(plot, content);
-    for (const part of [legend, edges]) put(part);
-  };
+  const clear = (content) => [put(legend), put(edges), put(plot, content)];
   return { node, load, clear };
 }
 
-/** A click shows what is before or after the chart: all time if that is beyond a bound of the period. */
+export const ticksFor = (width) => Math.max(2, Math.floor(width / TICK_WIDTH));
+
+/** A click shows what is outside of the chart: all time if that is beyond a bound of the period. */
 function edge(total, text, bound, outside) {
   if (!total) return h("span");
   const isOther = bound !== null;
@@ -67,7 +60,7 @@ export function drawn({ by, spans: full, series, rest, first, last, width, total
   series.forEach((one, position) => stack(one, seriesOf(by, one.value, position)));
   stack(rest, "rest");
   const sum = `${activities(total)} from ${spanStart(first, width)} to ${spanStart(last, width)}; at most ${counted(high)} in one bar`;
-  const brush = h("rect.brush", { y: 0, height: HEIGHT, x: 0, width: 0 });
+  const brush = h("rect.brush", { height: HEIGHT, width: 0 });
   const svg = h("svg", { viewBox: `0 0 ${spans} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": sum, height: HEIGHT }, [...stacks.values()].map((one) => bar(one, chart)), brush);
   brushing(svg, brush, chart);
   return [heights(chart.top), svg, axis(ticks, begin, spans * width)];
@@ -102,39 +95,39 @@ function bar({ start, total, parts }, { begin, width, spans, top }) {
     y -= height;
     return h(`rect.series-${name}`, { x: x + gap / 2, width: 1 - gap, y, height });
   });
-  return h("g", h("rect.hit", { x, width: 1, y: 0, height: HEIGHT }), pieces, svgTitle(`${spanStart(start, width)}: ${activities(total)}`));
+  return h("g", h("rect.hit", { x, width: 1, height: HEIGHT }), pieces, h("title", `${spanStart(start, width)}: ${activities(total)}`));
 }
 
 function brushing(svg, brush, { begin, width, spans, chosen }) {
   let from = null;
-  const at = (event) => {
-    const box = svg.getBoundingClientRect();
-    return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * spans;
+  const at = ({ clientX }) => {
+    const { left, width } = svg.getBoundingClientRect();
+    return Math.max(0, Math.min(1, (clientX - left) / width)) * spans;
   };
   const dragged = (event) => [from.at, at(event)].sort((one, other) => one - other);
-  svg.addEventListener("pointerdown", (event) => {
+  svg.onpointerdown = (event) => {
     if (event.button !== 0) return;
     from = { x: event.clientX, at: at(event) };
     svg.setPointerCapture(event.pointerId);
-  });
-  svg.addEventListener("pointermove", (event) => {
+  };
+  svg.onpointermove = (event) => {
     if (from === null) return;
     const [low, high] = dragged(event);
     brush.setAttribute("x", low);
     brush.setAttribute("width", high - low);
-  });
-  svg.addEventListener("pointercancel", () => {
+  };
+  svg.onpointercancel = () => {
     from = null;
     brush.setAttribute("width", 0);
-  });
-  svg.addEventListener("pointerup", (event) => {
+  };
+  svg.onpointerup = (event) => {
     if (from === null) return;
     const [low, high] = dragged(event);
     const first = Math.min(Math.floor(low), spans - 1);
     const last = Math.abs(event.clientX - from.x) >= MIN_DRAG ? Math.min(Math.ceil(high), spans) : first + 1;
     from = null;
     chosen(begin + first * width, begin + last * width - 1);
-  });
+  };
 }
 
 function narrow(name, start, end) {
@@ -145,8 +138,8 @@ function narrow(name, start, end) {
 function legendOf({ by, series, rest }) {
   const key = (name, text, total) => [h(`span.swatch.series-${name}`, { "aria-hidden": true }), text, " ", h("span.quiet", counted(total))];
   const named = series.map(({ value, total }, position) => {
-    const onclick = () => go({ filters: withValue(here().filters, by, "eq", value), open: null });
-    return h("button.bare.key", { title: "Filter by it", onclick }, key(seriesOf(by, value, position), h("span.cut", valueLabel(by, value)), total));
+    const text = key(seriesOf(by, value, position), h("span.cut", valueLabel(by, value)), total);
+    return button(text, () => filterBy(withValue(here().filters, by, "eq", value)), { class: "bare key", title: "Filter by it" });
   });
   return [named, rest.total > 0 && h("span.key", key("rest", "other values", rest.total))];
 }

@@ -3,19 +3,9 @@
 /** A number that JavaScript would change, kept as text: 9007199254740993, 1.0. */
 export class Exact {
   constructor(text) {
-    this.text = text;
-  }
-
-  toString() {
-    return this.text;
-  }
-
-  valueOf() {
-    return Number(this.text);
-  }
-
-  toJSON() {
-    return JSON.rawJSON(this.text);
+    this.toString = () => text;
+    this.valueOf = () => Number(text);
+    this.toJSON = () => JSON.rawJSON(text);
   }
 }
 
@@ -23,19 +13,17 @@ export const isNested = (value) => value !== null && typeof value === "object" &
 
 const number = (text) => (String(Number(text)) === text ? Number(text) : new Exact(text));
 
-/** All digits of a text; null if it is not a number. */
+/** Null if the text is not a number. */
 export function typedNumber(text) {
   const digits = text.trim().replace(/^(-?)0+(?=\d)/, "$1");
   if (/^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/.test(digits)) return number(digits);
   return digits === "" || !Number.isFinite(Number(digits)) ? null : Number(digits);
 }
 
-/** Raises SyntaxError. */
 export const parse = (text) => JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? number(source) : value));
 
 export const stringify = (value, indent) => JSON.stringify(value, null, indent);
 
-/** The list that the browser remembers under a key, or null. */
 export function remembered(key) {
   try {
     const list = parse(localStorage.getItem(key));

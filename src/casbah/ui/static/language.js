@@ -1,5 +1,3 @@
-// Filters, operators and values, as the server describes them.
-
 import * as api from "./api.js";
 import { isNested, stringify } from "./json.js";
 import { cut } from "./visible.js";
@@ -12,11 +10,11 @@ const key = (value) => (value === null ? "null" : String(value).toLowerCase());
 /** Call once, before using anything else here. */
 export async function learn() {
   const [metadata, { filters, operators, data, givenNames }] = await Promise.all([api.metadata(), api.choices()]);
-  const accepted = new Map(metadata.filters.map((item) => [item.name, { type: item.inputType.type, operators: item.operators }]));
+  const byName = (items) => new Map(items.map((item) => [item.name, item]));
   const named = (items) => new Map(items.map((item) => [item.filter, new Map(item.values.map((choice) => [key(choice.value), choice]))]));
-  known.filters = new Map(filters.map((item) => [item.name, { ...item, ...accepted.get(item.name) }]));
-  known.operators = new Map(operators.map((item) => [item.name, item]));
-  Object.assign(known, { names: named(data), givenNames: named(givenNames) });
+  const accepted = byName(metadata.filters);
+  const all = filters.map((item) => ({ ...accepted.get(item.name), ...item }));
+  Object.assign(known, { filters: byName(all), operators: byName(operators), names: named(data), givenNames: named(givenNames) });
 }
 
 const describe = (name) => known.filters.get(name);
@@ -35,7 +33,7 @@ export const isCountable = (name) => describe(name)?.countable ?? true;
 export const facetPrefix = (name) => describe(name)?.facetPrefix ?? "";
 
 export const label = (name) => describe(name)?.label ?? name;
-export const typeOf = (name) => describe(name)?.type ?? "text";
+export const typeOf = (name) => describe(name)?.inputType?.type ?? "text";
 export const isMoment = (name) => typeOf(name) === "ms";
 export const operatorsOf = (name) => describe(name)?.operators.map((operator) => operator.id) ?? ["eq"];
 export const opposite = (operator) => [...known.operators.values()].find((item) => item.complementOf === operator)?.name;

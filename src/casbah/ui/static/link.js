@@ -9,7 +9,6 @@ export const countLink = (filters, total) => searchLink(filters, counted(total))
 export const momentLink = (filters, record, direction) =>
   h("a", { href: address({ filters, direction, open: record._id }) }, moment(record.timestamp));
 
-/** A link to the page of a value, if its filter has one. */
 export function valueLink(filter, value, text = valueLabel(filter, value)) {
   const href = entityAddress(filter, value);
   return href ? h("a", { href }, text) : text;

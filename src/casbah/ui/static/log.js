@@ -1,18 +1,14 @@
-// The activity log.
-
 import * as api from "./api.js";
-import { appOf, badges, COLUMNS, initials, isFailed, seriesOf, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
-import { button, buttons, copy, dialog, h, opener, popover, put, quiet, setTitle } from "./dom.js";
+import { appOf, COLUMNS, initials, isFailed, seriesOf, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
+import { button, copy, failure, h, heading, notice, opener, popover, put, quiet, setTitle, template } from "./dom.js";
 import { activityDrawer } from "./drawer.js";
 import { exportButton } from "./export.js";
 import { facets } from "./facets.js";
-import { failure, heading } from "./failure.js";
 import { filterBar } from "./filters.js";
 import { histogram } from "./histogram.js";
 import { stringify } from "./json.js";
-import { logKeys } from "./keys.js";
 import { learnFrom } from "./language.js";
-import { NO_ACTIVITIES } from "./pages.js";
+import { noActivities } from "./pages.js";
 import { atTime, periodOf } from "./period.js";
 import { address, entityAddress, go, groupsOf, here, KINDS, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
@@ -21,6 +17,7 @@ import { activities, counted, sentence } from "./words.js";
 
 const PAGE = 100;
 const FITTING = 7;
+const RISKY = 3;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
@@ -32,34 +29,28 @@ export function log({ mayProve }) {
   const top = facets();
   const time = timeBar(load);
   const details = activityDrawer({ mayProve });
-  const total = h("h1.total", { "aria-live": "polite" });
-  const about = h("span");
-  const fresh = h("button.fresh", { hidden: true, onclick: () => load() });
-  const head = h("thead", { role: "rowgroup" });
-  const body = h("tbody", { role: "rowgroup", onkeydown: move });
-  // Cards on narrow screens: roles keep the meaning of a table.
-  const table = h("table", { role: "table", class: density() }, h("caption.unseen", "Activities"), head, body);
-  const scroll = h(".scroll", { tabindex: "0", role: "region", "aria-label": "Table of activities" }, table);
-  const rest = h(".rest");
-  // Narrow screens show the first activities; what is around them unfolds.
-  const toggle = () => (unfold.ariaExpanded = node.classList.toggle("unfolded"));
-  const unfold = h("button.unfold", { "aria-expanded": false, onclick: toggle }, h("span.wide", "Top values"), h("span.narrow", "Chart and filters"));
-  const latest = new api.Latest();
+  const { node, tools, total, about, fresh, unfold, columns, middle, table, head, body, rest } = template("log");
+  table.classList.add(density());
+  const begin = api.latest();
   const state = { key: null, rows: [], ids: new Set(), total: null, filters: {}, ended: true, loading: false, mark: null };
 
-  const filtersNow = () => state.filters;
-  const tools = [savedQueries(), exportButton(filtersNow, () => state.total), button("API", () => showRequest(state.filters)), opener("View", (anchor) => viewMenu(anchor, redraw))];
-  const node = h(
-    ".log",
-    time.node,
-    bar.node,
-    h(".row.wrap.tools", total, about, fresh, h("span.grow"), unfold, h(".row.wrap.fold", tools)),
-    h(".columns", h(".middle", bars.node, scroll, rest), top.node, details.node),
-  );
+  node.prepend(time.node, bar.node);
+  middle.prepend(bars.node);
+  columns.append(top.node, details.node);
+  const request = button("API", () => showRequest(state.filters));
+  tools.append(...savedQueries(), exportButton(() => state), request, opener("View", (anchor) => viewMenu(anchor, redraw)));
+  fresh.onclick = load;
+  unfold.onclick = () => (unfold.ariaExpanded = node.classList.toggle("unfolded"));
+  body.onkeydown = (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    focusRow(step);
+  };
+  node.onkeydown = (event) => event.key === "Escape" && here().open && go({ open: null });
   const stopKeys = logKeys({ step: focusRow, period: time.open });
-  node.addEventListener("keydown", (event) => event.key === "Escape" && here().open && go({ open: null }));
 
-  const onScreen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && next(), { rootMargin: "600px" });
+  const onScreen = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && next(), { rootMargin: "600px" });
   onScreen.observe(rest);
   const ask = () => document.hidden || askForNew();
   const asking = setInterval(ask, ASK_FOR_NEW_MS);
@@ -69,7 +60,7 @@ export function log({ mayProve }) {
 
   async function load() {
     const view = here();
-    const signal = latest.begin();
+    const signal = begin();
     Object.assign(state, { key: keyOf(view), rows: [], ids: new Set(), ended: true, loading: true });
     fresh.hidden = true;
     setBusy(true, total, table, bars.node, top.node);
@@ -80,7 +71,7 @@ export function log({ mayProve }) {
       const period = await periodOf(view, signal);
       Object.assign(state, { period, filters: period.filters });
       time.draw(period);
-      const page = await api.list({ filters: state.filters, sortField: view.sort, sortDirection: view.direction, limit: PAGE }, { signal });
+      const page = await api.list(requestOf(state.filters), { signal });
       remember(view.filters);
       state.total = page.total;
       put(total, activities(page.total));
@@ -99,8 +90,10 @@ export function log({ mayProve }) {
   function showFailure(error) {
     Object.assign(state, { loading: false, total: null });
     put(total, heading(error));
-    for (const part of [head, body]) put(part);
-    for (const part of [bars, top]) part.clear();
+    put(head);
+    put(body);
+    bars.clear();
+    top.clear();
     put(rest, failure(error, load));
     setBusy(false, total, table, bars.node, top.node);
   }
@@ -125,7 +118,7 @@ export function log({ mayProve }) {
     const skip = state.rows.filter((row) => Number(row[key]) === last).length;
     const filters = withCondition(state.filters, sort, direction === "desc" ? "lte" : "gte", [last]);
     try {
-      add(await api.list({ filters, sortField: sort, sortDirection: direction, limit: PAGE, skip }));
+      add(await api.list({ ...requestOf(filters), skip }));
     } catch (error) {
       Object.assign(state, { loading: false, ended: true });
       put(rest, failure(error, () => {
@@ -154,24 +147,24 @@ export function log({ mayProve }) {
     if (state.loading || state.total === null) return;
     const { filters } = state;
     try {
-      const now = await api.list({ filters, limit: 1 });
+      const now = await api.first(filters);
       if (filters !== state.filters || state.total === null) return;
       const more = now.total - state.total;
       fresh.hidden = more <= 0;
-      put(fresh, `${counted(Math.max(more, 0))} new`);
+      put(fresh, `${counted(more)} new`);
     } catch {
       // The next poll is soon, and a persistent problem shows at the next query.
     }
   }
 
   function drawHead({ sort, direction }) {
-    const isDown = direction === "desc";
-    const turn = () => go({ direction: isDown ? "asc" : "desc", open: null });
+    const [order, arrow, opposite] = direction === "desc" ? ["descending", " ↓", "asc"] : ["ascending", " ↑", "desc"];
+    const turn = () => go({ direction: opposite, open: null });
     const ordered = sort === "date" ? "time" : "stored";
     const cells = shownColumns().map((column) => {
       const [isOrdered, title] = [column.id === ordered, titleOf(column)];
-      const attributes = { scope: "col", role: "columnheader", class: `of-${column.id}`, "aria-sort": isOrdered ? (isDown ? "descending" : "ascending") : null };
-      return h("th", attributes, isOrdered ? h("button.bare", { title: "Reverse the order", onclick: turn }, title, isDown ? " ↓" : " ↑") : title);
+      const attributes = { scope: "col", role: "columnheader", class: `of-${column.id}`, "aria-sort": isOrdered ? order : null };
+      return h("th", attributes, isOrdered ? button([title, arrow], turn, { class: "bare", title: "Reverse the order" }) : title);
     });
     table.classList.toggle("many", cells.length > FITTING);
     put(head, h("tr", { role: "row" }, cells));
@@ -180,28 +173,19 @@ export function log({ mayProve }) {
   function row(record) {
     const cells = shownColumns().map(({ id, value, full = value }, position) => {
       const text = short(value(record));
-      const isFirst = position === 0;
-      const inner = isFirst ? h("a.open", { href: address({ ...here(), open: record._id }) }, text || "open") : text;
-      const before = id === "app" ? text && appIcon(record) : id === "activity" && badges(record).map(({ kind, text }) => h(`span.badge.${kind}`, text));
+      const inner = position === 0 ? h("a.open", { href: address({ ...here(), open: record._id }) }, text || "open") : text;
+      const before = id === "app" ? text && appIcon(record) : id === "activity" && badges(record);
       return h("td", { role: "cell", class: `of-${id}`, title: short(full(record)) }, before, inner);
     });
     const opened = (event) => event.target.closest("a") || getSelection()?.toString() || go({ open: record._id });
-    return h("tr", { role: "row", class: isFailed(record) ? "failed" : null, "data-id": record._id, onclick: opened }, cells);
+    return h("tr", { role: "row", class: isFailed(record) && "failed", "data-id": record._id, onclick: opened }, cells);
   }
 
-  /** From the row that has the focus, or is open, or else to the first. */
   function focusRow(step) {
     const current = document.activeElement?.closest(".log tbody tr") ?? body.querySelector("tr.marked");
     const target = current ? (step > 0 ? current.nextElementSibling : current.previousElementSibling) : body.firstElementChild;
     target?.querySelector("a.open")?.focus();
     if (target && here().open) go({ open: target.dataset.id }, { replace: true });
-  }
-
-  function move(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    focusRow(step);
   }
 
   const rowOf = (id) => id && body.querySelector(`tr[data-id="${CSS.escape(id)}"]`);
@@ -222,19 +206,19 @@ export function log({ mayProve }) {
       if (!document.activeElement?.closest(".drawer, table, dialog")) rowOf(before)?.querySelector("a.open").focus({ preventScroll: true });
       return;
     }
-    const loaded = state.rows.find((row) => row._id === id);
     try {
-      const record = loaded ?? (await api.fetchOne(id));
+      const record = state.rows.find((row) => row._id === id) ?? (await api.fetchOne(id));
       if (state.mark !== id) return;
       details.show(record);
       if (!document.activeElement?.closest("tbody") || !before) details.node.focus({ preventScroll: true });
     } catch (error) {
-      if (state.mark !== id) return;
-      details.showFailure(error, () => {
-        state.mark = null;
-        open(id);
-      });
+      if (state.mark === id) details.showFailure(error, () => reopen(id));
     }
+  }
+
+  function reopen(id) {
+    state.mark = null;
+    if (id) open(id);
   }
 
   function redraw() {
@@ -242,9 +226,7 @@ export function log({ mayProve }) {
     drawHead(here());
     put(body, state.rows.map(row));
     mark(here().open);
-    const id = state.mark;
-    state.mark = null;
-    if (id) open(id);
+    reopen(state.mark);
   }
 
   function draw() {
@@ -259,23 +241,35 @@ export function log({ mayProve }) {
     document.removeEventListener("visibilitychange", ask);
     onScreen.disconnect();
     stopKeys();
-    latest.begin();
+    begin();
   }
 
   return { node, draw, leave };
 }
 
+const badges = (record) => [
+  isFailed(record) && h("span.badge.is-failed", "Failed"),
+  record.isAdminOperation === true && h("span.badge.is-admin", "Admin"),
+  Number(record.location?.category) === RISKY && h("span.badge.is-risky", "Risky"),
+];
+
 const appIcon = (record) =>
   h(`span.app-icon.series-${seriesOf("service", record.appId ?? record.saasId)}`, { "data-letters": initials(appOf(record)), "aria-hidden": true });
 
+function requestOf(filters) {
+  const { sort, direction } = here();
+  return { filters, sortField: sort, sortDirection: direction, limit: PAGE };
+}
+
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
 
-/** The link to the page of the one value that the filters ask for; networks have none. */
+/** To the page of the one value that the filters ask for; networks have none. */
 function pageLink(filters) {
-  for (const kind of Object.values(KINDS)) {
-    const values = filters[kind.filter]?.eq ?? [];
-    const href = values.length === 1 && entityAddress(kind.filter, values[0]);
-    if (href && !(kind === KINDS.addresses && values[0].includes("/"))) return h("a.button", { href }, `${kind.title} page`);
+  for (const { title, filter } of Object.values(KINDS)) {
+    const [value = "", ...others] = [filters[filter]?.eq ?? []].flat();
+    const isNetwork = filter === "ip.address" && String(value).includes("/");
+    const href = !others.length && !isNetwork && entityAddress(filter, value);
+    if (href) return h("a.button", { href }, `${title} page`);
   }
   return null;
 }
@@ -283,29 +277,24 @@ function pageLink(filters) {
 function nothing() {
   const { filters, time } = here();
   if (filters.date || time !== "all") return [h("p", "No activities match in this period."), button("Search all time", () => go(atTime("all")))];
-  return Object.keys(filters).length ? h("p", "No activities match.") : NO_ACTIVITIES();
+  return Object.keys(filters).length ? h("p", "No activities match.") : noActivities();
 }
 
 function showRequest(filters) {
-  const { sort, direction } = here();
-  const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
-  const json = stringify(body, 2);
+  const request = requestOf(filters);
+  const json = stringify(request, 2);
   const path = groupsOf(filters).length ? "/api/ext/v1/search" : "/api/v1/activities/";
-  const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}${path} \\\n  -d '${stringify(body).replaceAll("'", "\\u0027")}'`;
-  return dialog("The API request of this view", (done) => [
-    h("pre", { tabindex: "0" }, curl),
-    h("h3", `POST ${path}`),
-    h("pre", { tabindex: "0" }, json),
-    buttons(button("Copy JSON", () => copy(json, "JSON")), button("Copy curl", () => copy(curl, "curl")), h("button.primary", { onclick: () => done() }, "Close")),
-  ]);
+  const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}${path} \\\n  -d '${stringify(request).replaceAll("'", "\\u0027")}'`;
+  const content = [h("pre", { tabindex: "0" }, curl), h("h3", `POST ${path}`), h("pre", { tabindex: "0" }, json)];
+  return notice("The API request of this view", content, button("Copy JSON", () => copy(json, "JSON")), button("Copy curl", () => copy(curl, "curl")));
 }
 
 function viewMenu(anchor, redraw) {
-  const chosen = new Set(shownColumns().map((column) => column.id));
   const option = (text, attributes) => h("label.option", h("input", attributes), text);
+  const chosen = new Set(shownColumns().map((column) => column.id));
   const columns = COLUMNS.map(({ id, title }) => {
-    const onchange = (event) => {
-      chosen[event.target.checked ? "add" : "delete"](id);
+    const onchange = ({ target }) => {
+      chosen[target.checked ? "add" : "delete"](id);
       showColumns([...chosen]);
       redraw();
     };
@@ -317,4 +306,19 @@ function viewMenu(anchor, redraw) {
   });
   const group = (title, options) => h("fieldset", h("legend", title), options);
   popover(anchor, "View", h(".menu", group("Columns", columns), group("Rows", rows)));
+}
+
+export const showKeys = () => notice("Keyboard shortcuts", template("keys").node);
+
+/** The keys work except while something is typed or open; returns what ends that. */
+function logKeys({ step, period }) {
+  const acts = { "/": () => document.querySelector(".bar [role=combobox]").focus(), t: period, j: () => step(1), k: () => step(-1), "?": showKeys };
+  const pressed = (event) => {
+    const isTyped = event.target.closest?.("input, select, textarea, dialog[open], .float");
+    if (isTyped || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(acts, event.key)) return;
+    event.preventDefault();
+    acts[event.key]();
+  };
+  document.addEventListener("keydown", pressed);
+  return () => document.removeEventListener("keydown", pressed);
 }

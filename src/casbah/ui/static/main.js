@@ -1,44 +1,44 @@
 import { auditPage, deletionPage, exportsPage, rejectsPage, retentionPage } from "./admin.js";
 import * as api from "./api.js";
-import { button, closePopover, h, opener, popover, put, setTitle, toast } from "./dom.js";
+import { button, closePopover, failure, h, opener, popover, put, setTitle, template, toast } from "./dom.js";
 import { entityPage } from "./entity.js";
-import { failure } from "./failure.js";
 import { groupsPage } from "./groups.js";
-import { showKeys } from "./keys.js";
 import { learn } from "./language.js";
-import { log } from "./log.js";
-import { namesPage } from "./names.js";
-import { pushesPage, queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
+import { log, showKeys } from "./log.js";
+import { namesPage, pushesPage, queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
 import { entityHere, follow, KINDS } from "./place.js";
 import { evidencePage } from "./proof.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
-/** In the order of the menu: `first` ones are always visible, one of the scopes in `needs` is enough. */
-const VIEWS = [
-  { path: "/", title: "Activities", make: log, first: true },
-  { path: "/groups", title: "Group by", make: groupsPage, first: true },
-  { path: "/queries", title: "Queries", make: queriesPage, first: true },
-  { path: "/sources", title: "Sources", make: sourcesPage, first: true },
-  { path: "/ranges", title: "IP ranges", make: rangesPage, first: true },
-  { path: "/names", title: "Names", make: namesPage },
-  { path: "/tokens", title: "Tokens", make: tokensPage, needs: ["Tokens.manage"], first: true },
-  { path: "/exports", title: "Exports", make: exportsPage },
-  { path: "/audit", title: "Audit trail", make: auditPage },
-  { path: "/retention", title: "Retention and holds", make: retentionPage, needs: ["Admin.manage", "Activities.delete", "Holds.manage"] },
-  { path: "/deletion", title: "Delete activities", make: deletionPage, needs: ["Activities.delete"] },
-  { path: "/evidence", title: "Evidence", make: evidencePage },
-  { path: "/pushes", title: "Pushes", make: pushesPage, needs: ["Admin.manage"] },
-  { path: "/rejects", title: "Rejects", make: rejectsPage, needs: ["Admin.manage"] },
-];
+const PAGES = {
+  "/": log,
+  "/groups": groupsPage,
+  "/queries": queriesPage,
+  "/sources": sourcesPage,
+  "/ranges": rangesPage,
+  "/names": namesPage,
+  "/tokens": tokensPage,
+  "/exports": exportsPage,
+  "/audit": auditPage,
+  "/retention": retentionPage,
+  "/deletion": deletionPage,
+  "/evidence": evidencePage,
+  "/pushes": pushesPage,
+  "/rejects": rejectsPage,
+};
+
+/** `first` ones are always visible, one of the scopes in `needs` is enough. */
+const VIEWS = [...template("pages").node.children].map((link) => {
+  const [path, title, needs] = [link.pathname, link.textContent, link.dataset.needs?.split(" ")];
+  return { path, title, needs, first: link.className === "first", make: PAGES[path] };
+});
 
 const MISSING = { path: "", title: "No such page", make: () => notice("No such page", "There is nothing at ", h("code.break", location.pathname), ".") };
 
-const main = document.getElementById("main");
-const nav = document.getElementById("nav");
-const who = document.getElementById("who");
+const [main, nav, who] = ["main", "nav", "who"].map((id) => document.getElementById(id));
 let me = null;
 let form = null;
-let shown = { path: null, view: null };
+let shown = {};
 
 const here = () => entityView() ?? VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? MISSING;
 
@@ -48,7 +48,7 @@ function entityView() {
 }
 
 function notice(title, ...text) {
-  const node = h(".page", h("h1", {}, title), h("p", text), h("p", h("a.button", { href: "/" }, "Go to the activities")));
+  const node = h(".page", h("h1", title), h("p", text), h("p", h("a.button", { href: "/" }, "Go to the activities")));
   return { node, draw: () => {} };
 }
 
@@ -56,7 +56,7 @@ const forbidden = ({ title, needs }) => () => notice(title, "This page needs a t
 
 function links(wanted) {
   const permitted = VIEWS.filter(isPermitted);
-  const link = (view) => h("a", { class: view.first ? "first" : null, href: view.path, "aria-current": view === wanted ? "page" : null }, view.title);
+  const link = (view) => h("a", { class: view.first && "first", href: view.path, "aria-current": view === wanted ? "page" : null }, view.title);
   const open = (menu) => {
     const items = [...permitted.map(link), h("a", { href: "/docs", target: "_blank" }, "API"), button("Keyboard shortcuts", showKeys)];
     for (const item of items) item.classList.add("item");
@@ -89,7 +89,7 @@ function ask({ ended = false } = {}) {
   if (form?.isConnected) return;
   closePopover();
   shown.view?.leave?.();
-  shown = { path: null, view: null };
+  shown = {};
   me = null;
   put(nav);
   put(who);

@@ -9,9 +9,9 @@ const MAX_ADDRESSES = 24;
 const SOUTHERNMOST = -60;
 const [WIDTH, HEIGHT] = [360, 150];
 
-/** A map with a list, from the coordinates in the newest activity of each address; null without any. */
+/** Each address is at the coordinates in its newest activity; null without any. */
 export async function placesOf(mine) {
-  const { facets: [{ values }] } = await api.facets({ filters: mine, facets: ["ip.address"], limit: MAX_ADDRESSES + 1 });
+  const values = await api.valuesOf("ip.address", { filters: mine, limit: MAX_ADDRESSES + 1 });
   const located = await Promise.all(values.slice(0, MAX_ADDRESSES).map(({ value }) => locate(value, mine)));
   const places = Object.groupBy(located.filter(Boolean), ({ latitude, longitude }) => `${latitude.toFixed(1)} ${longitude.toFixed(1)}`);
   const known = await Promise.all(Object.values(places).map((place) => counting(place, mine)));
@@ -21,22 +21,22 @@ export async function placesOf(mine) {
 }
 
 async function locate(ip, mine) {
-  const { data: [newest] } = await api.list({ filters: { ...mine, ...only("ip.address", ip) }, limit: 1 });
+  const { data: [newest] } = await api.first(only("ip.address", ip, mine));
   const at = newest?.location;
-  const [latitude, longitude] = [Number(at?.latitude ?? NaN), Number(at?.longitude ?? NaN)];
+  const [latitude, longitude] = [at?.latitude, at?.longitude].map((degrees) => Number(degrees ?? NaN));
   return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? { latitude, longitude, at, ip } : null;
 }
 
 async function counting(place, mine) {
   const [{ latitude, longitude, at }] = place;
   const filters = { ...mine, "ip.address": { eq: place.map(({ ip }) => ip) } };
-  const { total } = await api.list({ filters, limit: 1 });
+  const { total } = await api.first(filters);
   const names = [at.city, at.countryCode && valueLabel("location.country", at.countryCode)].filter(Boolean);
-  return { latitude, longitude, filters, total, addresses: place.length, name: names.length ? listed(names.map(String)) : `${latitude}, ${longitude}` };
+  return { latitude, longitude, filters, total, addresses: place.length, name: listed((names.length ? names : [latitude, longitude]).map(String)) };
 }
 
 const entry = ({ name, addresses, total, filters }) =>
-  h("li", h("span.grow.break", {}, name, " ", h("span.quiet", plural(addresses, "address", "addresses"))), countLink(filters, total));
+  h("li", h("span.grow.break", name, " ", h("span.quiet", plural(addresses, "address", "addresses"))), countLink(filters, total));
 
 function drawn(places) {
   const dots = places.map(({ latitude, longitude, name, total, filters }) => {

@@ -15,15 +15,17 @@ export const periodOf = ({ filters, time }, signal) => api.period({ filters: ofO
 /** Casbah's own acts have a page of their own: without other conditions they are left out. */
 export const ofOthers = (filters) => (Object.keys(without(filters, "date")).length ? filters : { ...WITHOUT_OWN_ACTS, ...filters });
 
-/** A usual time as a search says it, such as `since:30d`; nothing for all time. */
+/** Such as `since:30d`; nothing for all time. */
 export async function since(time) {
   const { start, last } = await periodOf({ filters: {}, time });
   return start === null ? "" : `since:${last < Date.now() - DAY ? bare(start).slice(0, 16).replace(" ", "T") : time}`;
 }
 
+export const stated = (bounds) => Object.fromEntries(Object.entries(bounds).filter(([, bound]) => bound !== null));
+
 /** Either bound, in ms, may be null. */
-function within(filters, start, end) {
-  const range = Object.fromEntries(Object.entries({ start, end }).filter(([, ms]) => ms !== null));
+export function within(filters, start, end) {
+  const range = stated({ start, end });
   const rest = without(filters, "date");
   return Object.keys(range).length ? { ...rest, date: { range: [range] } } : rest;
 }

@@ -1,9 +1,9 @@
-// The state of the log in the URL.
-
 import { isNested, parse, stringify } from "./json.js";
 
-/** Periods that end with the newest activity (period.js). A date filter takes their place. */
-export const TIMES = ["24h", "7d", "30d", "all"];
+/** The first is the usual one. Periods end with the newest activity (period.js); a date filter takes their place. */
+export const TIMES = ["30d", "24h", "7d", "all"];
+const SORTS = ["date", "created"];
+const DIRECTIONS = ["desc", "asc"];
 
 /** What the URL leaves out. */
 const USUAL = { filters: "{}", time: "30d", sort: "date", direction: "desc", by: "service", open: null };
@@ -12,15 +12,8 @@ const USUAL = { filters: "{}", time: "30d", sort: "date", direction: "desc", by:
 export function here() {
   const parameters = Object.fromEntries(new URLSearchParams(location.search));
   const { filters, time, sort, direction, by, open, q = null } = { ...USUAL, ...parameters };
-  return {
-    filters: parsed(filters),
-    time: TIMES.includes(time) ? time : USUAL.time,
-    sort: sort === "created" ? sort : USUAL.sort,
-    direction: direction === "asc" ? direction : USUAL.direction,
-    by,
-    open,
-    q,
-  };
+  const among = (values, value) => (values.includes(value) ? value : values[0]);
+  return { filters: parsed(filters), time: among(TIMES, time), sort: among(SORTS, sort), direction: among(DIRECTIONS, direction), by, open, q };
 }
 
 function parsed(text) {
@@ -38,7 +31,6 @@ export function address({ filters = {}, time = "all", sort, direction, by, open 
   return parameters.length ? `/?${new URLSearchParams(parameters)}` : "/";
 }
 
-/** What has pages of its own, by the first part of their path. */
 export const KINDS = {
   users: { title: "User", filter: "user.username" },
   addresses: { title: "IP address", filter: "ip.address" },
@@ -69,6 +61,8 @@ export function go(changes, options) {
   if (target !== location.pathname + location.search) visit(target, options);
 }
 
+export const filterBy = (filters, options) => go({ filters, open: null }, options);
+
 /** From the top, unless it has the same rows. `zoomed` says that it is a part of the period before. */
 export function visit(url, { replace = false, zoomed = false } = {}) {
   const before = rows();
@@ -84,7 +78,7 @@ export function follow(event) {
   const link = event.target.closest?.("a[href]");
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   if (!link || !plain || event.defaultPrevented || link.target || link.origin !== location.origin || link.hash) return;
-  if (link.pathname.startsWith("/docs") || link.pathname.startsWith("/openapi") || link.hasAttribute("download")) return;
+  if (/^\/(docs|openapi)/.test(link.pathname) || link.hasAttribute("download")) return;
   event.preventDefault();
   if (link.href === location.href) moved();
   else visit(link.href);
@@ -105,18 +99,18 @@ export const conditionsOf = (filters) =>
 /** Each group as filters of its own, and the filters that remain without it. */
 export const groupsOf = (filters) =>
   GROUPS.filter((name) => name in filters).flatMap((name) => {
-    if (name !== "all") return [{ group: { [name]: filters[name] }, rest: without(filters, name) }];
+    const rest = without(filters, name);
+    if (name !== "all") return [{ group: { [name]: filters[name] }, rest }];
     return filters.all.map((group) => {
-      const others = filters.all.filter((other) => other !== group);
-      return { group, rest: others.length ? { ...filters, all: others } : without(filters, "all") };
+      const all = filters.all.filter((other) => other !== group);
+      return { group, rest: all.length ? { ...filters, all } : rest };
     });
   });
 
-const listed = (value) => (Array.isArray(value) ? value : [value]);
 /** Equal for values that the server treats as equal. */
 export const comparable = (value) => stringify(value).toLowerCase();
 
-export const only = (filter, value) => ({ [filter]: { eq: [value] } });
+export const only = (filter, value, others) => ({ ...others, [filter]: { eq: [value] } });
 
 /** null as values removes the operator. */
 export function withCondition(filters, name, operator, values) {
@@ -126,8 +120,7 @@ export function withCondition(filters, name, operator, values) {
 }
 
 export function withValue(filters, name, operator, value) {
-  const current = filters[name]?.[operator];
-  const values = current === undefined ? [] : listed(current);
+  const values = [filters[name]?.[operator] ?? []].flat();
   return values.some((existing) => comparable(existing) === comparable(value)) ? filters : withCondition(filters, name, operator, [...values, value]);
 }
 

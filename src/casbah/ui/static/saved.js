@@ -1,10 +1,7 @@
-// Saved queries, and recent ones, which only the browser remembers.
-
 import * as api from "./api.js";
-import { attempt, button, closePopover, field, formDialog, h, opener, popover, quiet, toast } from "./dom.js";
-import { loader } from "./failure.js";
+import { attempt, button, closePopover, formDialog, h, loader, opener, popover, quiet, template, toast } from "./dom.js";
 import { isNested, remembered, stringify } from "./json.js";
-import { go, here } from "./place.js";
+import { filterBy, here } from "./place.js";
 import { sentence } from "./words.js";
 
 const RECENT = "recent";
@@ -33,7 +30,7 @@ export function typed(query, filters) {
 
 const enclosed = (q) => (/\bOR\b/.test(q) ? `(${q})` : q);
 
-/** With its search as it was typed, as long as the filters are what that came to. */
+/** As it was typed, as long as the filters are what that came to. */
 const queryOf = (filters) => (search?.key === stringify(filters) ? search.query : { filters });
 
 export const savedQueries = () => [opener("Queries", choose), button("Save", save)];
@@ -44,36 +41,21 @@ async function choose(anchor) {
   const load = async () => {
     const { data } = await api.queries();
     const kinds = Object.groupBy(data, ({ own, suggested }) => (own ? "Yours" : suggested ? "Suggested" : "Shared"));
-    const groups = ["Yours", "Shared", "Suggested"].map((title) =>
-      group(title, kinds[title]?.map(({ name, problem, help, filters }) => item(name, problem || help || sentence(filters), filters))),
-    );
-    return [groups, group("Recent", recent().map((filters) => item(sentence(filters), "", filters)))];
+    kinds.Recent = recent().map((filters) => ({ name: sentence(filters), filters }));
+    return ["Yours", "Shared", "Suggested", "Recent"].map((title) => kinds[title]?.length > 0 && h("section", h("h3", title), kinds[title].map(item)));
   };
   await loader(box, load, () => choose(anchor))();
   box.querySelector("button")?.focus();
 }
 
-const group = (title, items) => items?.length > 0 && h("section", h("h3", title), items);
-
-function item(name, help, filters) {
-  const ask = () => {
-    closePopover();
-    go({ filters, open: null });
-  };
-  return h("button.item", { title: help, onclick: ask }, h("span.cut", {}, name));
-}
+const item = ({ name, problem, help, filters }) =>
+  h("button.item", { title: problem || help || sentence(filters), onclick: () => (closePopover(), filterBy(filters)) }, h("span.cut", {}, name));
 
 async function save() {
   const { filters } = here();
   const query = queryOf(filters);
-  const name = h("input", { type: "text", required: true, maxlength: "200", autofocus: true, "aria-label": "Name" });
-  const shared = h("input", { type: "checkbox" });
-  const content = [
-    quiet(sentence(filters)),
-    query.q && h("p", h("code", query.q)),
-    field("Name", name),
-    h("label.option", shared, "Share it within the tenant"),
-  ];
+  const { node, name, shared } = template("new-query");
+  const content = [quiet(sentence(filters)), query.q && h("p", h("code", query.q)), node];
   const read = () => (name.value.trim() ? { name: name.value.trim(), shared: shared.checked } : undefined);
   const written = await formDialog("Save this query", content, read);
   if (!written) return;

@@ -1,13 +1,13 @@
 import * as api from "./api.js";
-import { button, buttons, dialog, field, form, h, put, quiet, toast } from "./dom.js";
+import { button, h, onSubmit, put, quiet, sure, template, toast } from "./dom.js";
 
 const FRAGMENT = "#token=";
-
 const FAILED = {
   "#sign-in=refused": "Sign-in was refused. The server's log has the reason.",
   "#sign-in=away": "Cannot reach the issuer. Try again.",
 };
 
+/** A token must not stay in the URL and the history. */
 export async function fromAddress() {
   const { hash, pathname, search } = location;
   const hasToken = hash.startsWith(FRAGMENT);
@@ -25,18 +25,18 @@ export async function fromAddress() {
 /** Its sender may own the token, and would see what is saved and exported with it. */
 async function agrees(token) {
   const [link, session] = await Promise.all([api.bearerOf(token), api.session({ signingIn: true }).catch(() => null)]);
-  return dialog("Sign in by a link?", (done) => [
+  const text = [
     h("p", `This link signs you in at ${location.host} with the token “${link.name}” of the tenant “${link.tenant}”.`),
-    h("p", "Its sender may have that token, and would see what you save and export with it. Continue only if you expected this link."),
+    template("warning").node,
     session && h("p", `You are signed in as “${session.name}” of the tenant “${session.tenant}”. That session ends.`),
-    buttons(button("Cancel", () => done(), { autofocus: true }), h("button.primary", { onclick: () => done(true) }, "Sign in")),
-  ]);
+  ];
+  return sure("Sign in by a link?", "Sign in", { text, kind: "primary" });
 }
 
 export function signInForm(done) {
-  const token = h("input", { type: "password", autocomplete: "current-password", required: true, autofocus: true, "aria-describedby": "where", spellcheck: "false" });
-  const message = h("p.wrong", { role: "alert" });
-  const submit = async () => {
+  const { node, elsewhere, token, message } = template("sign-in");
+  offer(elsewhere).catch(() => {});
+  return onSubmit(node, async () => {
     put(message);
     try {
       await api.signIn(token.value.trim());
@@ -45,19 +45,7 @@ export function signInForm(done) {
       put(message, error.status === 401 ? "That token is unknown, expired or revoked." : error.message);
       token.select();
     }
-  };
-  const elsewhere = h("div");
-  offer(elsewhere).catch(() => {});
-  return form(
-    submit,
-    { class: "card" },
-    h("h1", "Sign in"),
-    elsewhere,
-    field("Token", token),
-    h("p.quiet", { id: "where" }, "An administrator creates one with ", h("code", "casbah token create NAME"), "."),
-    message,
-    h("button.primary", "Sign in"),
-  );
+  });
 }
 
 async function offer(box) {
@@ -69,5 +57,5 @@ async function offer(box) {
 
 export function whoami({ name, tenant, scopes }, out) {
   const leave = () => api.signOut().catch(() => {}).then(out);
-  return [h("span.quiet", { title: scopes.join(", ") }, `${name} · ${tenant}`), h("button.bare", { onclick: leave }, "Sign out")];
+  return [h("span.quiet", { title: scopes.join(", ") }, `${name} · ${tenant}`), button("Sign out", leave, { class: "bare" })];
 }

@@ -2,7 +2,7 @@ import { h } from "./dom.js";
 
 const LEAST = 2;
 
-/** [[start, total]], also of spans without activities, which an answer leaves out. */
+/** [[start, total]], also of empty spans, which an answer leaves out. */
 export function filled(spans, { first, last, width }) {
   const totals = new Map(spans.map(({ start, total }) => [start, total]));
   return Array.from({ length: Math.floor((last - first) / width) + 1 }, (_, position) => {

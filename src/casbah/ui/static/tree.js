@@ -1,6 +1,4 @@
-// A JSON value as a collapsible, searchable tree.
-
-import { add, button, h, put, quiet } from "./dom.js";
+import { add, button, h, put, quiet, template } from "./dom.js";
 import { Exact, isNested } from "./json.js";
 import { boundary, cut } from "./visible.js";
 
@@ -11,30 +9,25 @@ const MORE = 20_000;
 const LONG_KEY = 200;
 
 export function tree(value) {
-  const box = h(".tree");
-  const draw = (wanted) => put(box, node(null, wanted ? narrowed(value, wanted) : value, 0, wanted));
-  const search = h("input", {
-    type: "search",
-    placeholder: "Search in the record …",
-    "aria-label": "Search in the record",
-    oninput: () => draw(search.value.trim().toLowerCase()),
-  });
+  const { node, search, box } = template("record");
+  const draw = (wanted) => put(box, branch(null, wanted ? narrowed(value, wanted) : value, 0, wanted));
+  search.oninput = () => draw(search.value.trim().toLowerCase());
   draw("");
-  return h("div", search, box);
+  return node;
 }
 
 const entriesOf = (value) => (Array.isArray(value) ? value.map((item, position) => [position, item]) : Object.entries(value));
 
-/** The parts with the text in a key or value; undefined if there is no match. */
+/** Undefined if there is no match. */
 function narrowed(value, wanted) {
-  if (!isNested(value)) return String(value).toLowerCase().includes(wanted) ? value : undefined;
-  const matching = entriesOf(value)
-    .map(([key, child]) => [key, !Array.isArray(value) && String(key).toLowerCase().includes(wanted) ? child : narrowed(child, wanted)])
-    .filter(([, child]) => child !== undefined);
+  const isIn = (text) => String(text).toLowerCase().includes(wanted);
+  if (!isNested(value)) return isIn(value) ? value : undefined;
+  const isKnown = (key) => !Array.isArray(value) && isIn(key);
+  const matching = entriesOf(value).map(([key, child]) => [key, isKnown(key) ? child : narrowed(child, wanted)]).filter(([, child]) => child !== undefined);
   return matching.length ? Object.fromEntries(matching) : undefined;
 }
 
-function node(key, value, depth, wanted) {
+function branch(key, value, depth, wanted) {
   if (value === undefined) return quiet("No match in this record.");
   const name = key !== null && h("span.tree-key", [cut(String(key), LONG_KEY), ": "]);
   if (!isNested(value)) return h(".tree-leaf", name, leaf(value));
@@ -51,7 +44,7 @@ function node(key, value, depth, wanted) {
 
 function more(inner, entries, from, depth, wanted) {
   const end = from + PART;
-  inner.append(...entries.slice(from, end).map(([key, child]) => node(key, child, depth + 1, wanted)));
+  inner.append(...entries.slice(from, end).map(([key, child]) => branch(key, child, depth + 1, wanted)));
   if (entries.length <= end) return;
   const next = () => {
     rest.remove();
@@ -65,7 +58,6 @@ function leaf(value) {
   const kind = value === null ? "null" : value instanceof Exact ? "number" : typeof value;
   const text = kind === "string" ? JSON.stringify(value) : String(value);
   const shown = h(`span.tree-${kind}`);
-  const rest = h("button.bare", { onclick: () => showMore() });
   let end = 0;
   const showMore = () => {
     const begin = end;
@@ -74,6 +66,7 @@ function leaf(value) {
     rest.hidden = end >= text.length;
     put(rest, `… ${text.length - end} characters more`);
   };
+  const rest = button("", showMore, { class: "bare" });
   showMore();
   return text.length > LONG ? [shown, rest] : shown;
 }

@@ -7,7 +7,6 @@
 const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
-const [ISOLATE, END_ISOLATE] = ["\u2068", "\u2069"];
 
 const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 
@@ -15,10 +14,8 @@ export const hasHidden = (text) => text.search(HIDDEN) >= 0;
 
 /** For places without elements, such as titles: `parts` is a text, or a list of texts, isolated from each other. */
 export function visibleText(parts) {
-  return [parts].flat(Infinity).map((part) => {
-    const text = String(part).replace(HIDDEN, code);
-    return RIGHT_TO_LEFT.test(text) ? ISOLATE + text + END_ISOLATE : text;
-  }).join("");
+  const isolated = (text) => (RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text);
+  return [parts].flat(Infinity).map((part) => isolated(String(part).replace(HIDDEN, code))).join("");
 }
 
 /** The text keeps hidden characters, so that copies are exact, but shows their codes. */

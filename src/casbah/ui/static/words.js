@@ -16,33 +16,24 @@ export const setLocal = (local) => localStorage.setItem("zone", local ? "local" 
 
 export function zoneAt(ms) {
   if (!isLocal()) return "UTC";
-  const named = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" }).formatToParts(new Date(Number(ms)));
-  return named.find((part) => part.type === "timeZoneName").value;
+  return new Date(Number(ms)).toLocaleDateString("en-US", { timeZoneName: "short" }).split(", ")[1];
 }
 
-function parts(ms) {
-  const at = new Date(ms);
-  const [year, month, ...others] = ["FullYear", "Month", "Date", "Hours", "Minutes", "Seconds"].map((part) => at[`get${isLocal() ? "" : "UTC"}${part}`]());
-  return [year, month + 1, ...others];
-}
-
-/** `2026-01-31 12:30:05 UTC`. */
 export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(ms));
 
-/** Without the zone, where that is shown once for all, such as in the head of a column. */
+/** Without the zone, where that is shown once for all. */
 export function bare(ms) {
   if (!isWhen(ms)) return String(ms ?? "");
-  const [year, month, day, hour, minute, second] = parts(Number(ms)).map((part) => String(part).padStart(2, "0"));
-  return `${year}-${month}-${day} ${hour}:${minute}:${second}`;
+  // Sweden writes times as ISO 8601 does.
+  return new Date(Number(ms)).toLocaleString("sv-SE", isLocal() ? {} : { timeZone: "UTC" });
 }
 
-/** As precise as spans of `width` ms require. */
 export function spanStart(ms, width) {
   if (width >= 86_400_000) return bare(ms).slice(0, 10);
   return width >= 60_000 ? `${bare(ms).slice(0, 16)} ${zoneAt(ms)}` : moment(ms);
 }
 
-const isWhen = (ms) => ms !== null && ms !== undefined && ms !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
+const isWhen = (ms) => (ms ?? "") !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
 
 export const toInput = (ms) => (isWhen(ms) ? bare(ms).replace(" ", "T") : "");
 export function fromInput(text) {
@@ -57,7 +48,7 @@ export const listed = (texts, last = ", ") =>
 
 /** [filter, operator, values], the values as a list of texts. */
 export function condition(name, operator, operands) {
-  const values = Array.isArray(operands) ? operands : [operands];
+  const values = [operands].flat();
   const plainly = (how) => [label(name), how, []];
   if (operator === "isset" || operator === "isnotset") {
     const denied = values.every((value) => String(value).toLowerCase() === "false");
@@ -72,7 +63,7 @@ export function condition(name, operator, operands) {
 
 function operandText(name, operator, value) {
   if (operator === "range" && isNested(value)) {
-    const end = (bound) => (bound === null || bound === undefined ? "…" : isMoment(name) ? moment(bound) : String(bound));
+    const end = (bound) => (isMoment(name) ? moment(bound ?? "…") : String(bound ?? "…"));
     return `${end(value.start)} and ${end(value.end)}`;
   }
   if (isMoment(name)) return moment(value);
@@ -86,7 +77,6 @@ function duration(days) {
   return value > 0 && value < 2 ? plural(Math.round(value * 24), "hour") : plural(value, "day");
 }
 
-/** A query as one sentence: a list of texts. */
 export function sentence(filters) {
   const plain = conditionsOf(filters).map((one) => {
     const [what, how, values] = condition(...one);
