@@ -93,7 +93,6 @@ export const ways = get("session/ways");
 export const atIssuer = (then) => `${EXTENSION}session/begin?then=${encodeURIComponent(then)}`;
 export const signIn = (token) => ask("POST", "session", { token }, { signingIn: true });
 export const signOut = () => ask("DELETE", "session");
-/** Without signing in. */
 export const bearerOf = (token) => session({ signingIn: true, headers: { Authorization: `Token ${token}` } });
 
 export const tokens = get("tokens");

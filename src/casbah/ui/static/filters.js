@@ -16,7 +16,7 @@ export function filterBar() {
     filters: (text) => (isTimed(text) ? besides(text) : inPeriod(besides(text))),
     onerror: (error) => put(help, error && bad(error.message)),
   });
-  search.onkeydown = (event) => completions.key(event) || (event.key === "Enter" && run());
+  search.addEventListener("keydown", (event) => completions.key(event) || (event.key === "Enter" && run()));
   const run = async (text = search.value, options = {}) => {
     put(help);
     completions.close();

@@ -40,14 +40,14 @@ export function log({ mayProve }) {
   const request = button("API", () => showRequest(state.filters));
   tools.append(...savedQueries(), exportButton(() => state), request, opener("View", (anchor) => viewMenu(anchor, redraw)));
   fresh.onclick = load;
-  unfold.onclick = () => (unfold.ariaExpanded = node.classList.toggle("unfolded"));
+  unfold.addEventListener("click", () => (unfold.ariaExpanded = node.classList.toggle("unfolded")));
   body.onkeydown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
     focusRow(step);
   };
-  node.onkeydown = (event) => event.key === "Escape" && here().open && go({ open: null });
+  node.addEventListener("keydown", ({ key }) => key === "Escape" && here().open && go({ open: null }));
   const stopKeys = logKeys({ step: focusRow, period: time.open });
 
   const onScreen = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && next(), { rootMargin: "600px" });

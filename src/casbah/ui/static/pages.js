@@ -37,7 +37,7 @@ export async function change(run, again, text) {
 export const remover = (act, name, run, again, question = [`${act} “`, name, "”?"]) =>
   small(act, name, async () => (await sure(question, act)) && change(run, again, `${act}d`));
 
-export const primary = (text, onclick) => h("p", h("button.primary", { onclick }, text));
+const primary = (text, onclick) => h("p", h("button.primary", { onclick }, text));
 
 export const queriesPage = () =>
   page("Queries", async (again) => {

@@ -1,7 +1,7 @@
 import { isNested, parse, stringify } from "./json.js";
 
 /** The first is the usual one. Periods end with the newest activity (period.js); a date filter takes their place. */
-export const TIMES = ["30d", "24h", "7d", "all"];
+const TIMES = ["30d", "24h", "7d", "all"];
 const SORTS = ["date", "created"];
 const DIRECTIONS = ["desc", "asc"];
 
