@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from time import sleep
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import quote, urlencode
 
 import jsonschema_rs
@@ -173,7 +174,8 @@ def seeded(folder, clock=None, *, samples=True, **given):
         guests = RangeDefinition(name="Guests", category=6, networks=("203.0.113.0/24",))
         house.services.ranges.add(guests, TenantId("default"), range_id=A_RANGE)
         mine = QueryDefinition("Mine", {"service": {"eq": [11161]}})
-        house.writer.queries.add(mine, LOCAL_PRINCIPAL, TenantId("default"), query_id=A_QUERY)
+        with patch("secrets.token_hex", return_value=A_QUERY):
+            house.writer.queries.add(mine, LOCAL_PRINCIPAL, TenantId("default"))
         entry = A_REJECT.partition(".")[0]
         refused = [Refusal("body", 1, "not JSON", b"{broken")]
         house.services.rejects.keep(refused, source=None, sender="shipper", tenant_id=TenantId("default"), entry=entry)
@@ -181,7 +183,8 @@ def seeded(folder, clock=None, *, samples=True, **given):
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
         house.writer.retention.add(rule, TenantId("default"))
         wanted = ExportRequest({}, "date", "desc", "csv", ("time", "user"), None)
-        house.writer.exports.begin(wanted, LOCAL_PRINCIPAL, TenantId("default"), export_id=AN_EXPORT)
+        with patch("secrets.token_hex", return_value=AN_EXPORT):
+            house.writer.exports.begin(wanted, LOCAL_PRINCIPAL, TenantId("default"))
         while house.writer.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, TenantId("default")).state != READY:
             sleep(0.01)
         if samples:

@@ -68,6 +68,14 @@ def filters_of(body: Mapping[str, Any]) -> Any:
     return {} if filters is None or filters == "" else filters
 
 
+def require_object(filters: Any) -> None:
+    """Raises MalformedBodyError for filters that are not an object."""
+    if not isinstance(filters, Mapping):
+        raise MalformedBodyError(
+            f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
+        )
+
+
 def where(filters: Any, *, now: int, bounds: Bounds | None = None, groups: bool = False) -> Predicate:
     """The predicate of a `filters` object: all of its conditions. Raises RequestError.
 
@@ -84,10 +92,7 @@ def conditions(
     filters: Any, *, now: int, bounds: Bounds, named: Callable[[str], Filter] = filter_named
 ) -> Iterator[Predicate]:
     """The predicate of each operator of each filter, in order; `named` looks filters up. Raises RequestError."""
-    if not isinstance(filters, Mapping):
-        raise MalformedBodyError(
-            f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
-        )
+    require_object(filters)
     if len(filters) > bounds.filters:
         raise LimitExceededError(f"filters: at most {bounds.filters} filters in one request, got {len(filters)}")
     for name, operators in filters.items():

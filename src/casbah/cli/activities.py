@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from casbah.cli import condition, options
 from casbah.cli.answer import Records
 from casbah.cli.connection import Api, connected
 from casbah.cli.counts import show_groups
-from casbah.cli.printable import cell, plain
+from casbah.cli.printable import cell, moment, plain
 from casbah.cli.table import listing
 from casbah.cli.value_names import Names, named, names_of
 
@@ -89,11 +88,11 @@ def list_activities(  # noqa: PLR0913  one parameter per option
             total = api.ask("POST", _SEARCH, json={**body, "skip": 0, "limit": 1}).json()["total"]
             typer.echo(json.dumps({"total": total}) if as_json else f"{total:,}")
         elif everything:
-            _write_lines(record for page in _scan(api, body) for record in page)
+            write_lines(record for page in _scan(api, body) for record in page)
         elif as_json:
             typer.echo(api.ask("POST", _SEARCH, json=body).content)
         elif ndjson:
-            _write_lines(_pages(api, body)[0])
+            write_lines(_pages(api, body)[0])
         else:
             _show_table(*_pages(api, body), names_of(api), skip=skip)
 
@@ -198,7 +197,7 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
         query["filters"] = page.nextQueryFilters
 
 
-def _write_lines(records: Iterator[bytes] | list[bytes]) -> None:
+def write_lines(records: Iterable[bytes]) -> None:
     """Write one record per line. Line breaks inside a record become blanks; a JSON string cannot contain any."""
     for record in records:
         sys.stdout.buffer.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
@@ -271,6 +270,6 @@ def _in(record: dict[str, Any], outer: str, inner: str) -> Any:
 
 def _moment(at: Any) -> str:
     try:
-        return datetime.fromtimestamp(int(at) / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return moment(int(at))
     except (TypeError, ValueError, OverflowError):
         return ""

@@ -4,7 +4,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +15,9 @@ from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.migrate import migrate_first
+from casbah.cli.printable import moment
 from casbah.cli.progress import progress_of
-from casbah.cli.table import listing, show
+from casbah.cli.table import show_rows
 from casbah.errors import BackupError
 from casbah.operations.backup import archive
 from casbah.operations.backup.archive import Backup
@@ -25,11 +25,7 @@ from casbah.operations.backup.snapshots import FOLDER
 from casbah.operations.backup.target import BackupTarget, open_target
 from casbah.store.integrity.verification import verify as verify_store
 
-app = typer.Typer(
-    help="Online backups, and restoring them (docs/backup.md).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = options.group("Online backups, and restoring them (docs/backup.md).")
 _SNAPSHOTS = "/api/ext/v1/snapshots"
 
 Where = Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")]
@@ -75,11 +71,11 @@ def list_backups(place: Where, *, endpoint: options.Endpoint = None, as_json: op
     if as_json:
         typer.echo(json.dumps([_summary(backup) for backup in backups]))
         return
-    table = listing("backup", "made", "activities", "bytes")
-    for backup in backups:
-        moment = datetime.fromtimestamp(backup.created / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        table.add_row(backup.name, moment, f"{sum(backup.totals.values()):,}", f"{backup.size:,}")
-    show(table, least=("made",))
+    rows = (
+        (backup.name, f"{moment(backup.created)} UTC", f"{sum(backup.totals.values()):,}", f"{backup.size:,}")
+        for backup in backups
+    )
+    show_rows(("backup", "made", "activities", "bytes"), rows, least=("made",))
 
 
 @app.command()

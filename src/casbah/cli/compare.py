@@ -18,10 +18,9 @@ from casbah.cli import condition, options
 from casbah.cli.both_servers import BothServers, Pace
 from casbah.cli.connection import connected
 from casbah.cli.page_difference import FieldComparison, PageDifference, page_difference
-from casbah.cli.printable import plain
+from casbah.cli.printable import amount, moment, plain
 from casbah.cli.progress import progress_of
 from casbah.cli.query_set import ComparedQuery, Scope, conditions, orders, parts, untested
-from casbah.cli.token import moment
 from casbah.client import Casbah, Retry, UsageError
 from casbah.errors import CasbahError, OperatorError
 
@@ -228,7 +227,8 @@ def _summarize(result: CompareResult) -> None:
 def _summary(result: CompareResult) -> Iterator[str]:
     scope, fields = result.scope, result.fields
     different = [page for page in result.pages if not page.equal]
-    yield f"activities from {moment(scope.start)} to {moment(scope.end)} (UTC), without Casbah's own acts"
+    first, last = (moment(at, seconds=False) for at in (scope.start, scope.end))
+    yield f"activities from {first} to {last} (UTC), without Casbah's own acts"
     if not fields.seen:
         yield "no activity is on both servers, so no fields were compared"
     if result.untested:
@@ -236,14 +236,10 @@ def _summary(result: CompareResult) -> Iterator[str]:
     if names := dict.fromkeys(page.query.filter for page in different if page.query.filter):
         yield f"filters that differ: {', '.join(names)}"
     yield (
-        f"{_counted(len(result.pages), 'query', 'queries')}, {len(different):,} of them {_differ(len(different))}; "
-        f"{_counted(len(fields.seen), 'record', 'records')} compared, "
-        f"{_counted(len(fields.different), 'field', 'fields')} {_differ(len(fields.different))}"
+        f"{amount(len(result.pages), 'query', 'queries')}, {len(different):,} of them {_differ(len(different))}; "
+        f"{amount(len(fields.seen), 'record')} compared, "
+        f"{amount(len(fields.different), 'field')} {_differ(len(fields.different))}"
     )
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
 
 
 def _differ(count: int) -> str:

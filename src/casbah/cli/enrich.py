@@ -7,10 +7,9 @@ import typer
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
-from casbah.cli.printable import cell
 from casbah.cli.profiles import Server
 from casbah.cli.progress import progress_of
-from casbah.cli.table import listing, show
+from casbah.cli.table import show_rows
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.settings import Settings
 
@@ -72,7 +71,5 @@ def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = listing("what", "from", "knows")
-    for row in rows:
-        table.add_row(*(cell(row[key]) for key in ("what", "from", "knows")))
-    show(table)
+    columns = ("what", "from", "knows")
+    show_rows(columns, (map(row.__getitem__, columns) for row in rows))

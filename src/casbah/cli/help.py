@@ -9,8 +9,7 @@ import typer
 
 import casbah
 from casbah.cli.commands import COMMANDS
-from casbah.cli.printable import cell
-from casbah.cli.table import listing, show
+from casbah.cli.table import show_rows
 from casbah.errors import OperatorError, nearest
 
 _FOLDERS = ("docs", "../../docs")
@@ -33,10 +32,7 @@ def help_(
     """
     pages = _pages()
     if topic is None:
-        table = listing("topic", "page")
-        for name, page in pages.items():
-            table.add_row(name, cell(_title(page)))
-        show(table)
+        show_rows(("topic", "page"), ((name, _title(page)) for name, page in pages.items()))
         sys.stderr.write("casbah: `casbah help TOPIC` shows a page; `casbah COMMAND --help` is about a command\n")
         return
     name = topic.lower().removesuffix(".md")

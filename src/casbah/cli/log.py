@@ -17,9 +17,7 @@ from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
 from casbah.evidence.renewal import renew as renewed
 from casbah.store.integrity.salvage import unused
 
-app = typer.Typer(
-    help="The transparency log of a tenant's records (docs/evidence.md).", no_args_is_help=True, rich_markup_mode=None
-)
+app = options.group("The transparency log of a tenant's records (docs/evidence.md).")
 LOG = "/api/ext/v1/log"
 NO_LOG = "the server keeps no transparency log; CASBAH_LOG_NAME sets its name and turns it on (docs/evidence.md)"
 _ENTRIES = "entries"

@@ -12,9 +12,8 @@ import typer
 
 from casbah.cli import options, profiles
 from casbah.cli.connection import connected
-from casbah.cli.printable import cell
 from casbah.cli.profiles import Profiles, Server, normalized
-from casbah.cli.table import listing, show
+from casbah.cli.table import show_rows
 
 _PROBE = "/api/v1/activities/metadata/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -90,10 +89,8 @@ def servers(
         rows = [{"name": n, "url": s.url, "current": n == known.current} for n, s in known.servers.items()]
         typer.echo(json.dumps(rows))
         return
-    table = listing("name", "url", "current")
-    for name, server in known.servers.items():
-        table.add_row(cell(name), cell(server.url), "yes" if name == known.current else "")
-    show(table)
+    listed = ((name, server.url, "yes" if name == known.current else "") for name, server in known.servers.items())
+    show_rows(("name", "url", "current"), listed)
 
 
 def _is_local(host: str) -> bool:

@@ -28,6 +28,11 @@ def setting(name: str) -> OptionInfo:
     return option
 
 
+def group(purpose: str) -> typer.Typer:
+    """A group of commands, such as those of `casbah token`."""
+    return typer.Typer(help=purpose, no_args_is_help=True, rich_markup_mode=None)
+
+
 Store = Annotated[str | None, setting("store")]
 Endpoint = Annotated[str | None, typer.Option(help="URL of the S3-compatible storage; default AWS.")]
 Url = Annotated[

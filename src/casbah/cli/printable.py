@@ -1,6 +1,7 @@
 """Makes text from logs safe to show: a log entry must not control the terminal or hide part of its content."""
 
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.text import Text
@@ -30,6 +31,12 @@ def plain(text: str) -> str:
 def cell(value: Any) -> Text:
     """A table cell with a literal value: brackets in it are not markup."""
     return Text(plain(str(value)))
+
+
+def moment(at: int | None, *, seconds: bool = True) -> str:
+    """A time in ms since the epoch, in UTC; None is shown as nothing."""
+    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime(form)
 
 
 def amount(count: int, singular: str, plural: str = "") -> str:

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
@@ -15,15 +14,15 @@ import typer
 
 from casbah.cli import options
 from casbah.cli.connection import connected
-from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing, show
+from casbah.cli.printable import moment, plain
+from casbah.cli.table import show_rows
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
 from casbah.identity.permissions import TENANT_HEADER
 from casbah.ingest.pull.config import read
 from casbah.ingest.pull.contract import PullError
 from casbah.ingest.pull.entry import BadPullFileError, PullEntry
-from casbah.ingest.pull.report import report
+from casbah.ingest.pull.report import Pull, report
 from casbah.ingest.pull.running import Job, Pulling
 from casbah.ingest.pull.sinks import Send, sink
 from casbah.settings import Settings
@@ -112,26 +111,15 @@ def _show(settings: Settings, chosen: dict[str, PullEntry], *, as_json: bool) ->
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(rows)))
         return
-    table = listing("name", "kind", "tenant", "lag", "last success", "events", "stored", "refused", "gaps", "error")
-    for row in rows:
-        lag = "never ran" if row.lag_ms is None else _span(row.lag_ms)
-        counts = (f"{count:,}" for count in (row.events, row.stored, row.refused))
-        columns = (
-            row.name,
-            row.kind,
-            row.tenant,
-            lag,
-            _moment(row.last_success),
-            *counts,
-            str(len(row.gaps)),
-            row.error,
-        )
-        table.add_row(*map(cell, columns))
-    show(table, least=("events", "stored", "kind", "last success", "refused", "tenant"))
+    columns = ("name", "kind", "tenant", "lag", "last success", "events", "stored", "refused", "gaps", "error")
+    show_rows(columns, map(_row, rows), least=("events", "stored", "kind", "last success", "refused", "tenant"))
 
 
-def _moment(at: int | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _row(pull: Pull) -> tuple[object, ...]:
+    lag = "never ran" if pull.lag_ms is None else _span(pull.lag_ms)
+    counts = (f"{count:,}" for count in (pull.events, pull.stored, pull.refused))
+    about = (pull.name, pull.kind, pull.tenant, lag, moment(pull.last_success))
+    return (*about, *counts, len(pull.gaps), pull.error)
 
 
 def _span(span: int) -> str:

@@ -1,8 +1,8 @@
 """casbah push status | replay."""
 
 import json
+from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,19 +10,15 @@ import typer
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import running
-from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing, show
+from casbah.cli.printable import moment, plain
+from casbah.cli.table import show_rows
 from casbah.errors import OperatorError, nearest
 from casbah.outputs.push import build
 from casbah.outputs.push.config import read
 from casbah.outputs.push.deliver import DeliveryRefusedError, RetryLaterError
 from casbah.outputs.push.pusher import Outbox
 
-app = typer.Typer(
-    help="Status and dead letters of push destinations (docs/push.md).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = options.group("Status and dead letters of push destinations (docs/push.md).")
 
 
 class PushError(OperatorError):
@@ -45,14 +41,18 @@ def status(*, as_json: options.AsJson = False, store: options.Store = None) -> N
         ]
         typer.echo(json.dumps({"destinations": rows, "deadLetters": kept}))
         return
-    table = listing("destination", "sent up to sequence number", "status", "dead letters")
-    for name, reached, state in destinations:
-        lost = sum(letter.count for letter in dead if letter.name == name)
-        table.add_row(cell(name), f"{reached:,}", cell(state or "OK"), f"{lost:,} activities" if lost else "")
-    show(table, least=("sent up to sequence number",))
+    lost = Counter[str]()
     for letter in dead:
-        moment = datetime.fromtimestamp(letter.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        typer.echo(f"{letter.id}: {plain(letter.name)}, {moment}, {letter.count} activities: {plain(letter.reason)}")
+        lost[letter.name] += letter.count
+    shown = (
+        (name, f"{reached:,}", state or "OK", f"{lost[name]:,} activities" if lost[name] else "")
+        for name, reached, state in destinations
+    )
+    columns = ("destination", "sent up to sequence number", "status", "dead letters")
+    show_rows(columns, shown, least=("sent up to sequence number",))
+    for letter in dead:
+        when = f"{moment(letter.at)} UTC"
+        typer.echo(f"{letter.id}: {plain(letter.name)}, {when}, {letter.count} activities: {plain(letter.reason)}")
 
 
 @app.command()

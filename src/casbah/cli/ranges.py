@@ -10,16 +10,12 @@ import typer
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing, show
+from casbah.cli.printable import plain
+from casbah.cli.table import show_rows
 from casbah.errors import OperatorError, nearest
 from casbah.ingest.enrich.networks import CATEGORIES
 
-app = typer.Typer(
-    help="IP ranges: label the addresses of offices, VPNs and providers.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = options.group("IP ranges: label the addresses of offices, VPNs and providers.")
 _PATH = "/api/v1/subnet"
 _PAGE = 1_000
 _NAMES = {"corporate": 1, "administrative": 2, "risky": 3, "vpn": 4, "cloud": 5, "other": 6}
@@ -53,21 +49,8 @@ def list_ranges(
     if as_json:
         typer.echo(json.dumps(ranges))
         return
-    table = listing("name", "category", "networks", "organization", "place", "tags", "id")
-    for entry in ranges:
-        networks = ", ".join(subnet["originalString"] for subnet in entry["subnets"])
-        tags = ", ".join(tag["name"] for tag in entry["tags"])
-        columns = (
-            entry["name"],
-            CATEGORIES[entry["category"]],
-            networks,
-            entry["organization"] or "",
-            _place(entry),
-            tags,
-            entry["_id"],
-        )
-        table.add_row(*map(cell, columns))
-    show(table, least=("tags", "id", "organization", "place"))
+    columns = ("name", "category", "networks", "organization", "place", "tags", "id")
+    show_rows(columns, map(_row, ranges), least=("tags", "id", "organization", "place"))
 
 
 @app.command()
@@ -214,6 +197,13 @@ def _where(country: str, city: str) -> dict[str, str] | None:
     if city and not country:
         raise typer.BadParameter("a city requires --country", param_hint="--city")
     return {"countryCode": country, **({"city": city} if city else {})} if country else None
+
+
+def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    networks = ", ".join(subnet["originalString"] for subnet in entry["subnets"])
+    tags = ", ".join(tag["name"] for tag in entry["tags"])
+    category, organization = CATEGORIES[entry["category"]], entry["organization"] or ""
+    return entry["name"], category, networks, organization, _place(entry), tags, entry["_id"]
 
 
 def _place(entry: Mapping[str, Any]) -> str:

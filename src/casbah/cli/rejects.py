@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,14 +9,10 @@ import typer
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing, show
+from casbah.cli.printable import moment, plain
+from casbah.cli.table import show_rows
 
-app = typer.Typer(
-    help="Events refused by ingestion over HTTP, with the reasons (docs/sources.md).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = options.group("Events refused by ingestion over HTTP, with the reasons (docs/sources.md).")
 _PATH = "/api/ext/v1/rejects"
 _SHOWN = 80
 
@@ -41,12 +36,11 @@ def list_rejects(
     if as_json:
         typer.echo(json.dumps(page))
         return
-    table = listing("id", "time (UTC)", "sender", "source", "line", "reason", "event")
-    for reject in page["data"]:
-        moment = datetime.fromtimestamp(reject["at"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        about = (reject["id"], moment, reject["sender"], reject["source"] or "", reject["line"], reject["reason"])
-        table.add_row(*map(cell, (*about, reject["event"][:_SHOWN])))
-    show(table, least=("event", "line", "sender", "source"))
+    show_rows(
+        ("id", "time (UTC)", "sender", "source", "line", "reason", "event"),
+        map(_row, page["data"]),
+        least=("event", "line", "sender", "source"),
+    )
     typer.echo(f"{len(page['data'])} of {page['total']:,}", err=True)
 
 
@@ -104,6 +98,11 @@ def remove(
         for reject_id in ids:
             api.ask("DELETE", f"{_PATH}/{quote(reject_id, safe='')}")
             typer.echo(f"removed {plain(reject_id)}")
+
+
+def _row(reject: Mapping[str, Any]) -> tuple[object, ...]:
+    about = (reject["id"], moment(reject["at"]), reject["sender"], reject["source"] or "", reject["line"])
+    return (*about, reject["reason"], reject["event"][:_SHOWN])
 
 
 def _replayed(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:

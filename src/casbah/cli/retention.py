@@ -7,23 +7,18 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
-from casbah.cli.printable import cell, plain
+from casbah.cli.printable import plain
 from casbah.cli.profiles import Server
-from casbah.cli.table import listing, show
+from casbah.cli.table import show_rows
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
 from casbah.operations.retention.rules import HOLD, MAX_DAYS
 from casbah.settings import Settings
 
-app = typer.Typer(
-    help="Retention rules and legal holds (docs/retention.md).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = options.group("Retention rules and legal holds (docs/retention.md).")
 _COUNT = "/api/v1/activities/count/"
 _RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
 
@@ -75,13 +70,11 @@ def list_rules(
     if as_json:
         typer.echo(json.dumps(rules))
         return
-    table = listing("name", "action", "older than", "filters", "by", "id")
-    for rule in rules:
-        days = f"{rule['days']} days" if rule["days"] else ""
-        table.add_row(
-            *map(cell, (rule["name"], rule["action"], days, _short(rule["filters"]), rule["owner"], rule["id"]))
-        )
-    show(table, least=("by", "id"))
+    rows = (
+        (rule["name"], rule["action"], _age(rule["days"]), _short(rule["filters"]), rule["owner"], rule["id"])
+        for rule in rules
+    )
+    show_rows(("name", "action", "older than", "filters", "by", "id"), rows, least=("by", "id"))
 
 
 @app.command()
@@ -165,7 +158,7 @@ def apply(
     if as_json:
         typer.echo(json.dumps(result))
     else:
-        show(_applied(result), least=("held",))
+        _show_applied(result)
     raise typer.Exit(1 if any(row["error"] for row in result["data"]) else 0)
 
 
@@ -250,12 +243,11 @@ def _warn(text: str) -> None:
     typer.echo(f"casbah: {text}", err=True)
 
 
-def _applied(result: Mapping[str, Any]) -> Table:
-    table = listing("rule", "matching", "held", "would be deleted" if result["dryRun"] else "deleted", "error")
-    for row in result["data"]:
-        numbers = ("" if row[key] is None else str(row[key]) for key in ("matching", "held", "deleted"))
-        table.add_row(*map(cell, (row["name"], *numbers, row["error"])))
-    return table
+def _show_applied(result: Mapping[str, Any]) -> None:
+    keys = ("name", "matching", "held", "deleted", "error")
+    rows = (("" if row[key] is None else row[key] for key in keys) for row in result["data"])
+    columns = ("rule", "matching", "held", "would be deleted" if result["dryRun"] else "deleted", "error")
+    show_rows(columns, rows, least=("held",))
 
 
 def _agreed(preview: Mapping[str, Any], target: Settings | Server) -> bool:
@@ -273,6 +265,10 @@ def _sentence(done: Mapping[str, Any]) -> str:
     verb = "would be deleted" if done["dryRun"] else "deleted"
     exempt = f"; {done['exempt']:,} matching acts of Casbah's own are kept" if done["exempt"] else ""
     return f"{done['matching']:,} match, {done['held']:,} are held, {done['deleted']:,} {verb}{exempt}"
+
+
+def _age(days: int | None) -> str:
+    return f"{days} days" if days else ""
 
 
 def _short(filters: Mapping[str, Any]) -> str:

@@ -9,12 +9,12 @@ from rich.table import Column
 
 from casbah.cli import options
 from casbah.cli.connection import connected
-from casbah.cli.printable import cell, plain
-from casbah.cli.table import listing, show
-from casbah.cli.token import moment
+from casbah.cli.printable import moment, plain
+from casbah.cli.table import show_rows
 
-app = typer.Typer(help="List and end web sessions.", no_args_is_help=True, rich_markup_mode=None)
+app = options.group("List and end web sessions.")
 _PATH = "/api/ext/v1/sessions"
+_ABOUT, _MOMENTS = ("name", "tenant", "caller"), ("created", "expires")
 
 
 @app.command("list")
@@ -28,11 +28,14 @@ def list_sessions(*, as_json: options.AsJson = False, store: options.Store = Non
     if as_json:
         typer.echo(json.dumps(sessions))
         return
-    table = listing(Column("id", min_width=12), "name", "tenant", "caller", "created", "expires")
-    for session in sessions:
-        who = (session["id"], session["name"], session["tenant"], session["caller"])
-        table.add_row(*map(cell, (*who, moment(session["created"]), moment(session["expires"]))))
-    show(table, least=("created", "caller", "tenant"))
+    show_rows(
+        (Column("id", min_width=12), *_ABOUT, *_MOMENTS),
+        (
+            (session["id"], *map(session.get, _ABOUT), *(moment(session[key], seconds=False) for key in _MOMENTS))
+            for session in sessions
+        ),
+        least=("created", "caller", "tenant"),
+    )
 
 
 @app.command()

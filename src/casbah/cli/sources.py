@@ -7,7 +7,7 @@ import typer
 
 from casbah.cli import options
 from casbah.cli.printable import cell
-from casbah.cli.table import listing, show
+from casbah.cli.table import listing, show, show_rows
 from casbah.errors import UnknownSourceError
 from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import connectors
@@ -31,16 +31,10 @@ def sources(
     if as_json:
         typer.echo(json.dumps([_as_json(connector) for connector in chosen]))
     elif name is None:
-        _list(chosen)
+        rows = ((source.name, source.title, ", ".join(map(_app, source.apps)) or "any") for source in chosen)
+        show_rows(("source", "what it is", "apps"), rows, least=("apps",))
     else:
         _in_full(chosen[0])
-
-
-def _list(chosen: list[Connector]) -> None:
-    table = listing("source", "what it is", "apps")
-    for connector in chosen:
-        table.add_row(cell(connector.name), cell(connector.title), cell(", ".join(map(_app, connector.apps)) or "any"))
-    show(table, least=("apps",))
 
 
 def _in_full(source: Connector) -> None:

@@ -1,9 +1,11 @@
 """The one style of tables, and how they fit the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Column, Table
+
+from casbah.cli.printable import cell
 
 _GAP = 2
 _WRAPPED = 40
@@ -22,6 +24,14 @@ def listing(*columns: str | Column, title: str | None = None, heads: bool = True
         show_header=heads,
         expand=expand,
     )
+
+
+def show_rows(columns: Sequence[str | Column], rows: Iterable[Iterable[object]], *, least: Sequence[str] = ()) -> None:
+    """Print rows of literal values under these columns, as `show` does a table."""
+    table = listing(*columns)
+    for row in rows:
+        table.add_row(*map(cell, row))
+    show(table, least=least)
 
 
 def show(table: Table, *, least: Sequence[str] = ()) -> None:

@@ -1,7 +1,6 @@
 """casbah tail."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from rich.console import Console
 from casbah.base import jsontext
 from casbah.base.fsync import sync_folder, sync_into
 from casbah.cli import condition, options
-from casbah.cli.activities import table_of
+from casbah.cli.activities import table_of, write_lines
 from casbah.cli.answer import ChangePage
 from casbah.cli.connection import connected, running
 from casbah.errors import OperatorError
@@ -74,10 +73,7 @@ def _show(records: list[bytes], *, ndjson: bool) -> None:
     if not records:
         return
     if ndjson:
-        for record in records:
-            # Line breaks inside a record become blanks; a JSON string cannot contain any.
-            sys.stdout.buffer.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
-        sys.stdout.buffer.flush()
+        write_lines(records)
         return
     out = Console()
     table = table_of(map(json.loads, records), width=out.width)

@@ -11,14 +11,14 @@ import typer
 
 from casbah.cli import options
 from casbah.cli.connection import connected
-from casbah.cli.printable import cell, plain
+from casbah.cli.printable import moment, plain
 from casbah.cli.profiles import Server
-from casbah.cli.table import listing, show
+from casbah.cli.table import show_rows
 from casbah.errors import NoSuchTokenError, OperatorError, nearest
 from casbah.identity.permissions import SCOPES
 from casbah.identity.token import LAST_MS
 
-app = typer.Typer(help="Create, list and revoke API tokens.", no_args_is_help=True, rich_markup_mode=None)
+app = options.group("Create, list and revoke API tokens.")
 _PATH = "/api/ext/v1/tokens"
 _SPAN = re.compile(r"([0-9]{1,6})([hd])")
 _SPAN_MS = {"h": 3_600_000, "d": 86_400_000}
@@ -47,8 +47,8 @@ def create(  # noqa: PLR0913  one parameter per option
     Example: casbah token create dashboard --scopes Investigation.read --expires 30d
     """
     now = time.time_ns() // 1_000_000
-    moment = None if expires is None else _expiry(expires, now)
-    if moment is not None and not now < moment <= LAST_MS:
+    end = None if expires is None else _expiry(expires, now)
+    if end is not None and not now < end <= LAST_MS:
         raise typer.BadParameter(
             f"{expires!r}: expected a time in the future and before the year 10000, such as 30d",
             param_hint="--expires",
@@ -62,7 +62,7 @@ def create(  # noqa: PLR0913  one parameter per option
     with connected(target, tenant=tenant) as api:
         # A server's token creates tokens of its own tenant.
         own = {} if isinstance(target, Server) else {"tenant": tenant}
-        body = {"name": name, **own, "scopes": scopes, "expires": moment}
+        body = {"name": name, **own, "scopes": scopes, "expires": end}
         token = api.ask("POST", _PATH, json=body).json()
     if as_json:
         typer.echo(json.dumps(token))
@@ -82,12 +82,8 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None,
     if as_json:
         typer.echo(json.dumps(tokens))
         return
-    table = listing("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
-    for token in tokens:
-        moments = (moment(token[key]) for key in ("created", "used", "expires"))
-        columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
-        table.add_row(*map(cell, columns))
-    show(table, least=("created", "tenant", "last used", "scopes"))
+    columns = ("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
+    show_rows(columns, map(_row, tokens), least=("created", "tenant", "last used", "scopes"))
 
 
 @app.command()
@@ -107,6 +103,11 @@ def revoke(
         token = _one(tokens, which)
         revoked = api.ask("DELETE", f"{_PATH}/{token['id']}").json()
     typer.echo(json.dumps(revoked) if as_json else f"revoked {plain(revoked['name'])} ({revoked['id']})")
+
+
+def _row(token: dict[str, Any]) -> tuple[str, ...]:
+    moments = (moment(token[key], seconds=False) for key in ("created", "used", "expires"))
+    return token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"])
 
 
 def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
@@ -133,8 +134,3 @@ def _expiry(text: str, now: int) -> int:
             f"{text!r}: expected a duration such as 30d or 12h, or a date such as 2030-01-31T12:00:00Z",
             param_hint="--expires",
         ) from None
-
-
-def moment(at: int | None) -> str:
-    """A time in ms as tables show it."""
-    return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from casbah.activity import predicate as p
@@ -33,7 +32,6 @@ from casbah.http.answers import (
 )
 from casbah.http.context import RequestContext, WriterContext
 from casbah.http.filter_metadata import Metadata, metadata
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Schema, either, open_body, ref
 from casbah.store.contract import FeedbackEntry, Page
 
@@ -144,7 +142,7 @@ class ThreatScores(Answer):
 
 
 async def list_activities(context: RequestContext) -> Annotated[Response, PageAnswer]:
-    return await respond_with_page(await _parameters(context.request, context), context)
+    return await respond_with_page(await context.parameters(), context)
 
 
 async def respond_with_page(body: Mapping[str, Any], context: RequestContext, *, groups: bool = False) -> Response:
@@ -168,7 +166,7 @@ async def respond_with_page(body: Mapping[str, Any], context: RequestContext, *,
 
 
 async def count_activities(context: RequestContext) -> Annotated[Response, Total]:
-    body = await _parameters(context.request, context)
+    body = await context.parameters()
     predicate = where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
     emulation = context.emulation
     visible = emulation.narrowed(predicate, archive=_of_archive(context))
@@ -187,7 +185,7 @@ async def fetch_activity(context: RequestContext) -> Annotated[Response, Record]
 
 
 async def give_feedback(context: WriterContext) -> Annotated[Response, PageAnswer]:
-    sent = _feedback(await _parameters(context.request, context))
+    sent = _feedback(await context.parameters())
     activity_id = context.path["pk"]
     caller = context.caller
     entry = FeedbackEntry(context.services.clock(), caller.name, jsontext.dump({**sent, "whoId": caller.id}))
@@ -216,10 +214,6 @@ async def list_metadata(_: RequestContext) -> Metadata:
 
 async def threat_scores(_: RequestContext) -> ThreatScores:
     return ThreatScores()
-
-
-async def _parameters(request: Request, context: RequestContext) -> dict[str, Any]:
-    return await read_parameters(request, limit=context.services.settings.max_body)
 
 
 def _of_archive(context: RequestContext) -> bool:

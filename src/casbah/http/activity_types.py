@@ -20,7 +20,6 @@ from casbah.http.answers import Answer
 from casbah.http.context import RequestContext
 from casbah.http.distinct import distinct
 from casbah.http.entities import app_name
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter
 
 _SERVICES = re.compile(r"eq\((?:i:[0-9]{1,18},?)+\)")
@@ -54,7 +53,7 @@ class ActivityTypes(Answer):
 
 
 async def list_activity_types(context: RequestContext) -> ActivityTypes:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     return await context.search(_types, _search(body), _services(body), context, context.deadline)
 
 

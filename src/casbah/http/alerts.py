@@ -8,12 +8,10 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from casbah.activity.query import count_of, filters_of, page_limit_of
-from casbah.errors import MalformedBodyError, describe
+from casbah.activity.query import count_of, filters_of, page_limit_of, require_object
 from casbah.http.activities import Total
 from casbah.http.answers import CountedPage
 from casbah.http.context import RequestContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import PAGE_PARAMETERS, Schema, query_body
 
 BODIES: Mapping[str, Schema] = {
@@ -45,10 +43,6 @@ async def count_alerts(context: RequestContext) -> Total:
 
 
 async def _parameters(context: RequestContext) -> Mapping[str, Any]:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    filters = filters_of(body)
-    if not isinstance(filters, Mapping):
-        raise MalformedBodyError(
-            f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
-        )
+    body = await context.parameters()
+    require_object(filters_of(body))
     return body

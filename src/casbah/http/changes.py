@@ -20,7 +20,6 @@ from casbah.activity.query import count_of, limit_of
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.answers import Answer, Record, spliced
 from casbah.http.context import WriterContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of
 from casbah.store.contract import Changes
@@ -61,7 +60,7 @@ class ChangePage(Answer):
 
 
 async def list_changes(context: WriterContext) -> Annotated[Response, ChangePage]:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     predicate, after = await predicate_of(body, context), await _after(body.get("cursor"), context)
     limit = limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT)
     end = time.monotonic() + min(count_of(body, "wait"), MAX_WAIT)
@@ -75,7 +74,7 @@ async def list_changes(context: WriterContext) -> Annotated[Response, ChangePage
 
 
 async def tail(context: WriterContext) -> Response:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     text = context.request.headers.get("last-event-id") or body.get("cursor") or NOW
     predicate, after = await predicate_of(body, context), await _after(text, context)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

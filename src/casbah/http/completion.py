@@ -34,7 +34,6 @@ from casbah.errors import MalformedBodyError, SearchTooLongError
 from casbah.http.answers import Answer, Count
 from casbah.http.context import RequestContext
 from casbah.http.facets import shown, stored_prefix
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, search_of, search_setting
 from casbah.store.contract import FacetQuery, FieldValue
@@ -77,7 +76,7 @@ class Completions(Answer):
 
 
 async def complete_search(context: RequestContext) -> Completions:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     text = search_of(body, context)
     setting = await search_setting(body, context)
     typed = typed_at(text, _cursor(body, text), setting)

@@ -17,6 +17,7 @@ from casbah.evidence.logs import Logs
 from casbah.http.emulation import Emulation
 from casbah.http.memory import MemoryBudget
 from casbah.http.metrics import Metrics
+from casbah.http.request_body import read_parameters
 from casbah.http.thread_pools import ThreadPools
 from casbah.http.trusted_proxies import TrustedProxies
 from casbah.identity.authenticator import Authenticator
@@ -152,6 +153,10 @@ class RequestContext:
     def deadline(self) -> Deadline:
         """The deadline of a search that starts now."""
         return Deadline.after(self.services.settings.search_seconds, gone=self.gone)
+
+    async def parameters(self) -> dict[str, Any]:
+        """The parameters of the query string and the body. Raises RequestError."""
+        return await read_parameters(self.request, limit=self.services.settings.max_body)
 
     async def search(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a search in the search pool.

@@ -9,7 +9,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -29,8 +28,8 @@ from casbah.http.answers import Answer, CountedPage
 from casbah.http.context import RequestContext
 from casbah.http.distinct import Distinct, distinct, having, latest
 from casbah.http.entity_filters import Condition, EntityQuery
-from casbah.http.request_body import read_parameters
 from casbah.ingest.apps import APPS
+from casbah.ingest.times import iso
 
 _ACCOUNT, _ENTITY = FIELDS["account"], FIELDS["entity"]
 _NOT_KNOWN = 0
@@ -77,7 +76,7 @@ class EntityPage(CountedPage, kw_only=True):
 
 
 async def list_entities(context: RequestContext) -> EntityPage:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     query = entity_filters.read(body, now=context.services.clock(), bounds=context.services.bounds)
     query = replace(query, limit=context.emulation.page_limit(query.limit))
     return await context.search(_page, query, context, context.deadline)
@@ -125,10 +124,10 @@ def _accounts(
     """The accounts that fulfill all conditions, and whether there are more. Raises LimitExceededError."""
     required = [item for item in conditions if not item.negated] or [_EVERYTHING]
     excluded = [item for item in conditions if item.negated]
-    parts = [_doing(item, context, deadline) for item in required]
+    parts = [distinct(_ACCOUNT, item.predicate, context, deadline) for item in required]
     accounts = set.intersection(*(_terms(part, item) for part, item in zip(parts, required, strict=True)))
     for item in excluded:
-        part = _doing(item, context, deadline)
+        part = distinct(_ACCOUNT, item.predicate, context, deadline)
         if part.more:
             limit = context.services.settings.max_distinct
             raise LimitExceededError(
@@ -139,11 +138,6 @@ def _accounts(
 
 
 _EVERYTHING = Condition(p.Everything(), negated=False, of_key=False)
-
-
-def _doing(condition: Condition, context: RequestContext, deadline: Deadline) -> Distinct:
-    """The accounts of the activities that a condition is about."""
-    return distinct(_ACCOUNT, condition.predicate, context, deadline)
 
 
 def _terms(listed: Distinct, condition: Condition) -> set[str]:
@@ -197,10 +191,5 @@ def app_name(app: int) -> str:
 
 def _moment(value: int | None) -> str | None:
     """ISO 8601, with milliseconds if there are any. None beyond the years that it can name."""
-    if value is None:
-        return None
-    try:
-        whole = datetime.fromtimestamp(value // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except (ValueError, OverflowError, OSError):
-        return None
-    return f"{whole}.{value % 1_000:03d}Z" if value % 1_000 else f"{whole}Z"
+    text = None if value is None else iso(value)
+    return None if text is None else text.replace(".000Z", "Z")

@@ -11,7 +11,6 @@ from casbah.activity.query import parse
 from casbah.errors import MalformedBodyError
 from casbah.http.answers import Answer, Count, DeletedAnswer, SentFilters, WholeList
 from casbah.http.context import WriterContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, choice
 from casbah.http.search_parameters import SEARCH_PARAMETERS, filters_in
 from casbah.outputs.export.columns import COLUMNS, chosen
@@ -65,7 +64,7 @@ async def list_exports(context: WriterContext) -> WholeList[ExportAnswer]:
 
 
 async def begin_export(context: WriterContext) -> ExportAnswer:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     begun = await context.quick(
         context.writer.exports.begin,
         _export_request(body, await filters_in(body, context), context),

@@ -22,7 +22,6 @@ from casbah.base import jsontext
 from casbah.errors import LimitExceededError, MalformedBodyError, UncountableFilterError, describe
 from casbah.http.answers import Answer, Count, FilterValue
 from casbah.http.context import RequestContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, Schema, either, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of
 from casbah.store.contract import FacetQuery, FieldValue
@@ -118,7 +117,7 @@ class Facets(Answer):
 
 
 async def list_facets(context: RequestContext) -> Facets:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     request = _facet_request(body, await predicate_of(body, context), context)
     return await context.search(_count_facets, request, context)
 

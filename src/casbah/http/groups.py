@@ -19,7 +19,6 @@ from casbah.http.answers import Answer, Count, FilterValue, Moment
 from casbah.http.context import RequestContext
 from casbah.http.facets import COUNTED_NAME, counted_filter, names_of, shown, stored_prefix, with_commas
 from casbah.http.histogram import Span
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, choice, either, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, grouped_filters_in
 from casbah.store.contract import Group, GroupQuery, Groups, ValuesOf
@@ -134,7 +133,7 @@ class ActivityGroups(Answer):
 
 
 async def group_activities(context: RequestContext) -> ActivityGroups:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     return await context.search(_group, await _request(body, context), context)
 
 

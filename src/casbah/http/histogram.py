@@ -29,7 +29,6 @@ from casbah.http.facets import (
     prefix_of,
     shown,
 )
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, Schema, choice, either, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of, zone_of
 from casbah.http.ticks import MAX_TICKS, Tick, ticks
@@ -153,7 +152,7 @@ class Histogram(Answer):
 
 
 async def histogram(context: RequestContext) -> Histogram:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     return await context.search(_build_histogram, _interval(body, await predicate_of(body, context), context), context)
 
 

@@ -20,7 +20,6 @@ from casbah.http.context import RequestContext
 from casbah.http.distinct import distinct, having, latest
 from casbah.http.entities import key_term
 from casbah.http.examples import AN_ENTITY
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter
 
 _COUNTRY = FIELDS["country"]
@@ -48,7 +47,7 @@ class ActivityLocations(Answer):
 
 
 async def list_locations(context: RequestContext) -> ActivityLocations:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     return await context.search(_locations, _performed(body), context, context.deadline)
 
 

@@ -29,7 +29,7 @@ from casbah.http.emulation import DelayedArrival, Emulation, Interruption
 from casbah.http.encoding import EncodedBody
 from casbah.http.error_answers import answer
 from casbah.http.ingest import SETTING, read_source, refusals, store_events
-from casbah.http.request_body import read_body, read_parameters
+from casbah.http.request_body import read_body
 from casbah.http.request_schemas import Schema, either, open_body
 
 _MAX_SLOW = 600_000
@@ -131,7 +131,7 @@ _REQUIRED = FormError("This field is required", "CONSOLE_FORMS_FIELD_REQUIRED")
 
 async def expect_answers(context: WriterContext) -> Waiting:
     _require_mimic(context)
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     answers = body.get("answers")
     if not isinstance(answers, list) or not 0 < len(answers) <= _MAX_ANSWERS:
         raise MalformedBodyError(f"answers: expected a list of 1 to {_MAX_ANSWERS} objects, got {describe(answers)}")

@@ -10,12 +10,11 @@ from casbah.activity.language import FILTERS
 from casbah.activity.record import integer
 from casbah.activity.text import sound
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
-from casbah.http.answers import Answer, FilterValue, Moment, WholeList
+from casbah.http.answers import Answer, FilterValue, Moment, WholeList, answer_from
 from casbah.http.context import RequestContext, WriterContext
 from casbah.http.queries import MAX_NAME, name_of
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import BLANK, NOT_BLANK, Schema, either, open_body, ref
-from casbah.ingest.enrich.given_names import NAMEABLE, GivenName
+from casbah.ingest.enrich.given_names import NAMEABLE
 
 MAX_VALUE = 1_000
 BODIES: Mapping[str, Schema] = {
@@ -47,15 +46,16 @@ class NameAnswer(Answer):
 
 async def list_names(context: RequestContext) -> WholeList[NameAnswer]:
     names = await context.quick(context.services.names.all, context.tenant_id)
-    return WholeList.of(map(_shown, names))
+    return WholeList.of(answer_from(NameAnswer, name) for name in names)
 
 
 async def give_name(context: WriterContext) -> NameAnswer:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     filter_name = _filter_name(body.get("filter"))
     value, name = _value(body.get("value"), filter_name), body.get("name")
     wanted = "" if name in (None, "") else name_of(name)
-    return _shown(await context.quick(context.services.names.give, filter_name, value, wanted, context.tenant_id))
+    given = await context.quick(context.services.names.give, filter_name, value, wanted, context.tenant_id)
+    return answer_from(NameAnswer, given)
 
 
 def _filter_name(value: Any) -> str:
@@ -75,7 +75,3 @@ def _value(value: Any, filter_name: str) -> str | int:
     if len(value) > MAX_VALUE:
         raise LimitExceededError(f"value: at most {MAX_VALUE} characters, got {len(value)}")
     return sound(value.strip())
-
-
-def _shown(entry: GivenName) -> NameAnswer:
-    return NameAnswer(entry.filter, entry.value, entry.name, entry.changed)

@@ -16,7 +16,6 @@ from casbah.base import jsontext
 from casbah.errors import MalformedBodyError, describe
 from casbah.http.answers import Answer, SentFilters
 from casbah.http.context import RequestContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter
 from casbah.http.search_parameters import SEARCH_PARAMETERS, filters_in, zone_of
 from casbah.ingest.apps import CASBAH
@@ -48,7 +47,7 @@ class SearchPeriod(Answer):
 
 
 async def show_period(context: RequestContext) -> SearchPeriod:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     filters, length = await filters_in(body, context), _length(body, context)
     now, bounds = context.services.clock(), context.services.bounds
     where(filters, now=now, bounds=bounds, groups=True)

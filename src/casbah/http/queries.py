@@ -10,7 +10,6 @@ from casbah.activity.text import sound
 from casbah.errors import LimitExceededError, MalformedBodyError, SearchError, describe
 from casbah.http.answers import Answer, DeletedAnswer, SentFilters, WholeList
 from casbah.http.context import WriterContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import BLANK, FILTERS_HELP, NOT_BLANK, Schema, either, open_body, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, filters_in, predicate_of, search_of
 from casbah.operations.saved.queries import QueryDefinition, SavedQuery
@@ -75,7 +74,7 @@ async def delete_query(context: WriterContext) -> DeletedAnswer:
 
 async def _definition(context: WriterContext) -> QueryDefinition:
     """The query definition in a request. Raises RequestError for invalid filters."""
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     filters, q = filters_of(body), search_of(body, context)
     await predicate_of(body, context)
     name, shared = name_of(body.get("name")), flag_of(body, "shared")

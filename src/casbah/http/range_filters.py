@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from casbah.activity.fields import Kind
-from casbah.activity.query import choice_of, count_of, limit_of
+from casbah.activity.query import choice_of, count_of, filters_of, limit_of, require_object
 from casbah.activity.record import MAX_DIGITS, integer
 from casbah.errors import BadValueError, MalformedBodyError, UnknownFilterError, UnsupportedOperatorError, describe
 from casbah.http.request_schemas import Parameter, Schema, choice, either, query_body, ref, strict_body
@@ -40,16 +40,11 @@ def read(body: Mapping[str, Any]) -> RangeQuery:
     order = choice_of(body, "sortField", tuple(_ORDERS))
     direction = choice_of(body, "sortDirection", ("asc", "desc"))
     skip, limit = count_of(body, "skip"), limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT)
-    filters = body.get("filters")
-    matches = _matcher({} if filters in (None, "") else filters)
-    return RangeQuery(matches, order, descending=direction == "desc", skip=skip, limit=limit)
+    return RangeQuery(_matcher(filters_of(body)), order, descending=direction == "desc", skip=skip, limit=limit)
 
 
 def _matcher(filters: Any) -> Callable[[StoredRange], bool]:
-    if not isinstance(filters, Mapping):
-        raise MalformedBodyError(
-            f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
-        )
+    require_object(filters)
     checks = [_check(name, operators) for name, operators in filters.items()]
     return lambda kept: all(check(kept) for check in checks)
 

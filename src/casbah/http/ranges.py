@@ -22,7 +22,6 @@ from casbah.http.answers import Answer, Count, Moment
 from casbah.http.context import RequestContext, WriterContext
 from casbah.http.filter_metadata import Metadata, metadata
 from casbah.http.range_filters import CATEGORY, CATEGORY_NUMBERS, FILTERS
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import (
     NOT_BLANK,
     Schema,
@@ -78,7 +77,7 @@ RangeId = Annotated[str, Meta(description="The id of the IP range")]
 
 
 async def list_ranges(context: RequestContext) -> RangePage:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     query = range_filters.read(body)
     ranges = context.services.ranges
     stored_ranges = await context.quick(ranges.all, context.tenant_id)
@@ -94,12 +93,12 @@ async def list_range_metadata(_: RequestContext) -> Metadata:
 
 
 async def create_range(context: WriterContext) -> RangeId:
-    definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
+    definition = _definition(await context.parameters())
     return await context.quick(context.services.ranges.add, definition, context.tenant_id)
 
 
 async def update_range(context: WriterContext) -> RangeId:
-    definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
+    definition = _definition(await context.parameters())
     await context.quick(context.services.ranges.change, context.path["range"], definition, context.tenant_id)
     return context.path["range"]
 

@@ -12,7 +12,6 @@ from casbah.activity.search.printed import conditions
 from casbah.http.activities import PageAnswer, respond_with_page
 from casbah.http.answers import Answer, SentFilters
 from casbah.http.context import RequestContext
-from casbah.http.request_body import read_parameters
 from casbah.http.search_parameters import filters_in, grouped_filters_in, search_setting
 
 
@@ -30,12 +29,12 @@ class Explanation(Answer):
 
 
 async def search_activities(context: RequestContext) -> Annotated[Response, PageAnswer]:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     return await respond_with_page({**body, "filters": await filters_in(body, context)}, context, groups=True)
 
 
 async def explain_search(context: RequestContext) -> Explanation:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     filters, grouping = await grouped_filters_in(body, context)
     where(filters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
     parts = conditions(filters, await search_setting(body, context))

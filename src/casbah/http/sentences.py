@@ -13,7 +13,6 @@ from casbah.activity.sentence import Piece, plain, sentence
 from casbah.base import jsontext
 from casbah.http.answers import Answer, Count, FilterValue, Moment, answer_from
 from casbah.http.context import RequestContext
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, parameters, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, filters_in
 from casbah.store.contract import Page
@@ -71,7 +70,7 @@ class SentencePage(Answer):
 
 
 async def list_sentences(context: RequestContext) -> SentencePage:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     wanted = {key: value for key, value in body.items() if key not in (_SCAN, _DETAILS)} | {
         "filters": await filters_in(body, context)
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta
-from msgspec.structs import astuple
+from msgspec.structs import asdict
 
 from casbah.activity.text import sound
 from casbah.errors import (
@@ -58,34 +58,24 @@ BODIES: Mapping[str, Schema] = {
     )
 }
 _Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
-_Status = Annotated[str, Meta(extra_json_schema={"enum": ["Generated", "Active", "Inactive", "Expired", "Revoked"]})]
-_Used = Annotated[int | None, Meta(description="When it was last used, to the minute")]
-_Expires = Annotated[int | None, Meta(description="When it expires; null: never")]
+_STATUSES = ["Generated", "Active", "Inactive", "Expired", "Revoked"]
 
 
-class TokenAnswer(Answer):
+class TokenAnswer(Answer, kw_only=True):
     id: str
     name: str
     tenant: str
     scopes: Sequence[_Scope]
-    status: _Status
+    status: Annotated[str, Meta(extra_json_schema={"enum": _STATUSES})]
     created: Moment
-    used: _Used
-    expires: _Expires
+    used: Annotated[int | None, Meta(description="When it was last used, to the minute")]
+    expires: Annotated[int | None, Meta(description="When it expires; null: never")]
 
 
-class CreatedToken(Answer):
+class CreatedToken(TokenAnswer):
     """A token with its key, which comes first."""
 
     token: Annotated[str, Meta(pattern="^[0-9a-zA-Z=]{64,192}$", description="The key, shown here and never again")]
-    id: str
-    name: str
-    tenant: str
-    scopes: Sequence[_Scope]
-    status: _Status
-    created: Moment
-    used: _Used
-    expires: _Expires
 
 
 async def create_token(context: WriterContext) -> CreatedToken:
@@ -100,7 +90,7 @@ async def create_token(context: WriterContext) -> CreatedToken:
         )
     except (BadTenantError, BadSettingError) as error:
         raise MalformedBodyError(str(error)) from None
-    return CreatedToken(key, *astuple(_token_answer(token, token.status(context.services.clock()))))
+    return CreatedToken(key, **asdict(_token_answer(token, token.status(context.services.clock()))))
 
 
 async def list_tokens(context: WriterContext) -> WholeList[TokenAnswer]:

@@ -17,7 +17,6 @@ from casbah.http.answers import CountedPage
 from casbah.http.context import RequestContext
 from casbah.http.distinct import Distinct, distinct
 from casbah.http.entities import Group
-from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import PAGE_PARAMETERS, Parameter, Schema, choice, query_body, strict_body
 
 USER_TAG_PARAMETERS = (
@@ -36,7 +35,7 @@ class UserTagPage(CountedPage, kw_only=True):
 
 
 async def list_user_tags(context: RequestContext) -> UserTagPage:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await context.parameters()
     filters = filters_of(body)
     if filters != {}:
         raise MalformedBodyError("filters: user groups take no filters; leave `filters` out, or send an empty object")

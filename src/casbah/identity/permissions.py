@@ -53,7 +53,7 @@ class Caller:
     @property
     def principal(self) -> Principal:
         """The caller as an owner of saved queries and exports."""
-        return Principal(self.id, self.name, administers=_allowed(Permission.ADMINISTER, self.scopes))
+        return Principal(self.id, self.name, administers=self.may(Permission.ADMINISTER))
 
     def may(self, permission: Permission) -> bool:
         """Whether one of the permission's scopes is held."""

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from casbah.activity import forms
 from casbah.activity.new_activity import NewActivity
 from casbah.base import jsontext
+from casbah.base.event_digest import digest_of_event
 from casbah.ingest.contract import Connector, Draft, Event, Recognized, Refusal, UnusableEventError
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.reserved import require_unreserved
@@ -70,11 +71,6 @@ class Seen:
         return f"{name}-{count}" if count else name
 
 
-def digest_of(event: Event) -> str:
-    """The hex SHA-256 of the event's canonical body."""
-    return sha256(jsontext.canonical(event.parsed)).hexdigest()
-
-
 def _of_event(item: Recognized, seen: Seen, enrichment: Enrichment | None) -> list[NewActivity]:
     """All activities of an event at once, so that an event is refused as a whole."""
     event = item.event
@@ -84,7 +80,7 @@ def _of_event(item: Recognized, seen: Seen, enrichment: Enrichment | None) -> li
             raise UnusableEventError(f"no usable time: {draft.timestamp} ms is outside 0 to 2^43 - 1")
         if _needs_record(draft) and not _operation(draft):
             raise UnusableEventError("no operation: the event does not say what was done")
-    digest = digest_of(event) if any(map(_needs_record, drafts)) else ""
+    digest = digest_of_event(event.parsed) if any(map(_needs_record, drafts)) else ""
     return [_new_activity(item, draft, digest, seen, enrichment) for draft in drafts]
 
 
@@ -147,7 +143,7 @@ def _with_own_record(event: Event, draft: Draft, seen: Seen) -> NewActivity:
     """The new activity of an event that is a record. Empty ids are filled in place, and an empty `created` is removed, so
     that no key occurs twice once it is added.
     """
-    identity = draft.id if draft.id is not None else seen.numbered(digest_of(event))
+    identity = draft.id if draft.id is not None else seen.numbered(digest_of_event(event.parsed))
     record = event.raw
     activity: Mapping[str, Any] = event.parsed
     empty = {key for key in ADDED_LATER if key in activity and activity[key] in (None, "")}

@@ -94,15 +94,10 @@ class Rejects:
             with self._lock:
                 self._trim(tenant, self._known(tenant), self._clock())
 
-    def all(self, tenant_id: TenantId) -> Sequence[Reject]:
-        """All rejects, newest request first, each request's events in order."""
-        return self.page(tenant_id, skip=0, limit=None)[0]
-
-    def page(self, tenant_id: TenantId, *, skip: int, limit: int | None) -> tuple[Sequence[Reject], int]:
-        """A page of all rejects, and the total number."""
+    def page(self, tenant_id: TenantId, *, skip: int, limit: int) -> tuple[Sequence[Reject], int]:
+        """A page of all rejects, newest request first, each request's events in order; and the total number."""
         places = self._places(tenant_id)
-        last = None if limit is None else skip + limit
-        return [_reject(entry, position) for entry, position in places[skip:last]], len(places)
+        return [_reject(entry, position) for entry, position in places[skip : skip + limit]], len(places)
 
     def named(self, ids: Sequence[str], tenant_id: TenantId) -> Mapping[str, Reject]:
         """Rejects by id; unknown ids are ignored."""
@@ -157,10 +152,6 @@ class Rejects:
                 return
             self._key_values.remove(tenant, name)
             total -= sizes.pop(name)
-
-    def close(self) -> None:
-        """Close the key-value store."""
-        self._key_values.close()
 
 
 def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:

@@ -51,9 +51,7 @@ def calendar(text: str) -> int | None:
     stripped = text.strip()
     try:
         return _milliseconds(_moment(stripped))
-    except ValueError:
-        return None
-    except OverflowError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -107,6 +105,15 @@ def required(fields: Mapping[str, Any], *keys: str) -> int:
             raise UnusableEventError(f"no usable time: {key} is {str(value)[:_MAX_SHOWN]!r}")
         return moment
     raise UnusableEventError(f"no usable time: {keys[0]} is absent")
+
+
+def iso(timestamp: int) -> str | None:
+    """A time in ms as ISO 8601 in UTC, with milliseconds. None beyond the years that it can name."""
+    try:
+        whole = datetime.fromtimestamp(timestamp // 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{timestamp % 1_000:03d}Z"
 
 
 def within_bounds(timestamp: int) -> bool:

@@ -10,7 +10,6 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
@@ -19,12 +18,13 @@ import msgspec
 
 from casbah.ingest.pull.contract import ApiRefusedError, ApiUnreachableError, Checkpoint, Fetched, Fetcher
 from casbah.ingest.pull.entry import BadPullFileError, PullEntry, Secret
-from casbah.ingest.pull.kind import DAY, PullKind, Tools
+from casbah.ingest.pull.kind import DAY, PullKind, Tools, utc
 
 _LOGS = "AWSLogs/"
 _TRAIL = "CloudTrail/"
 _DEPTH = 3
 _FILE = ".json.gz"
+_DAY = "%Y/%m/%d"
 _MAX_BYTES = 512_000_000
 _MAX_MESSAGES = 10
 _NOT_FOUND = 404
@@ -72,7 +72,7 @@ class Listed:
             now = self.clock()
             since = now - self.back if listed is None else listed - self.overlap
             keys = _call(lambda: sorted(self._since(since)))
-            read = [key for key in read if _day(key) >= _spelt(since)]
+            read = [key for key in read if _day(key) >= utc(since, _DAY)]
             waiting, listed = sorted(set(keys) - set(read)), now
             if not waiting:
                 return Fetched((), {"waiting": [], "read": read, "listed": listed}, more=False)
@@ -91,7 +91,7 @@ class Listed:
     def _since(self, moment: int) -> Iterator[str]:
         """The files from the day of a time (ms) on."""
         for region in self._regions():
-            for key in self._keys(region, start_after=f"{region}{_spelt(moment)}/"):
+            for key in self._keys(region, start_after=f"{region}{utc(moment, _DAY)}/"):
                 if key.endswith(_FILE):
                     yield key
 
@@ -206,10 +206,6 @@ def _call(call: Callable[[], Any]) -> Any:
         if type(error).__module__.partition(".")[0] in ("botocore", "boto3", "urllib3"):
             raise ApiUnreachableError(f"AWS request failed: {type(error).__name__}") from None
         raise
-
-
-def _spelt(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y/%m/%d")
 
 
 def _day(key: str) -> str:

@@ -4,14 +4,13 @@ Pages are linked by the cursor in the link `next`; `created:>=` bounds the windo
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from casbah.ingest.pull.credentials import Plain
 from casbah.ingest.pull.entry import PullEntry, Secret
-from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, windowed
+from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, utc, windowed
 from casbah.ingest.pull.web import Web
 from casbah.ingest.pull.windows import Read
 
@@ -30,8 +29,7 @@ class GitHub:
         """See `Pages`. Events after `until` are included, which is harmless."""
         del until
         if token is None:
-            moment = datetime.fromtimestamp(since / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            parameters = {"phrase": f"created:>={moment}", "include": "all", "order": "asc", "per_page": _PER_PAGE}
+            parameters = {"phrase": f"created:>={utc(since)}", "include": "all", "order": "asc", "per_page": _PER_PAGE}
             answer = self.web.get(f"/orgs/{self.organisation}/audit-log", parameters)
         else:
             answer = self.web.get(token)

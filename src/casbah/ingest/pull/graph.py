@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from casbah.ingest.pull.clouds import CLOUDS
 from casbah.ingest.pull.credentials import microsoft
 from casbah.ingest.pull.entry import PullEntry, Secret
-from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, windowed
+from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, utc, windowed
 from casbah.ingest.pull.web import Web
 from casbah.ingest.pull.windows import Read
 
@@ -33,16 +32,12 @@ class Graph:
 
     def read(self, since: int, until: int, token: Any) -> Read:
         if token is None:
-            bounds = f"{self.moment} ge {_spelt(since)} and {self.moment} le {_spelt(until + 1_000)}"
+            bounds = f"{self.moment} ge {utc(since)} and {self.moment} le {utc(until + 1_000)}"
             answer = self.web.get(self.path, {"$filter": bounds, "$top": _TOP})
         else:
             answer = self.web.get(token)
         page: _GraphPage = answer.json(_GraphPage)
         return Read([bytes(event) for event in page.value], page.following)
-
-
-def _spelt(moment: int) -> str:
-    return datetime.fromtimestamp(moment // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _kind(name: str, log: Callable[[Web], Graph], data: str) -> PullKind:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -61,6 +62,11 @@ class PullKind:
     secret: bool = True
     needs: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
+
+
+def utc(moment: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    """A time in ms since the epoch as an API takes it, to the second."""
+    return datetime.fromtimestamp(moment // 1_000, UTC).strftime(form)
 
 
 def windowed(pages: OpenPages, *, keeps: int, maximum: int) -> OpenFetcher:

@@ -7,7 +7,6 @@ missed, because the window is of that time.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,11 +15,12 @@ from casbah.ingest.pull.clouds import CLOUDS
 from casbah.ingest.pull.contract import ApiRefusedError
 from casbah.ingest.pull.credentials import microsoft
 from casbah.ingest.pull.entry import PullEntry, Secret
-from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, windowed
+from casbah.ingest.pull.kind import DAY, MINUTE, PullKind, Tools, utc, windowed
 from casbah.ingest.pull.web import Web
 from casbah.ingest.pull.windows import Read
 
 CONTENT = ("Audit.AzureActiveDirectory", "Audit.Exchange", "Audit.SharePoint", "Audit.General", "DLP.All")
+_FORM = "%Y-%m-%dT%H:%M:%S"
 _NEXT = "nextpageuri"
 _ALREADY = 400
 _GONE = (404, 410)
@@ -46,7 +46,8 @@ class Office365:
             return self._content(blobs[0], self._following(kind, page, blobs[1:]))
         if page is None:
             self._subscribe(self.content[kind])
-            bounds = {"contentType": self.content[kind], "startTime": _spelt(since), "endTime": _spelt(until + 999)}
+            start, end = utc(since, _FORM), utc(until + 999, _FORM)
+            bounds = {"contentType": self.content[kind], "startTime": start, "endTime": end}
             answer = self.web.get(f"{self._feed}/subscriptions/content", bounds)
         else:
             answer = self.web.get(page)
@@ -78,10 +79,6 @@ class Office365:
         except ApiRefusedError as refused:
             if refused.status != _ALREADY:
                 raise
-
-
-def _spelt(moment: int) -> str:
-    return datetime.fromtimestamp(moment // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _pages(entry: PullEntry, secret: Secret, tools: Tools) -> Office365:

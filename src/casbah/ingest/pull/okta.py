@@ -7,18 +7,18 @@ read for certain: that of the last request with an empty page.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
 from casbah.ingest.pull.contract import ApiRefusedError, Checkpoint, Fetched
 from casbah.ingest.pull.credentials import Plain
 from casbah.ingest.pull.entry import PullEntry, Secret
-from casbah.ingest.pull.kind import MINUTE, PullKind, Tools
+from casbah.ingest.pull.kind import MINUTE, PullKind, Tools, utc
 from casbah.ingest.pull.web import Web
 
 _LIMIT = 1_000
 _GONE = (400, 404, 410)
+_FORM = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Okta:
         read = checkpoint.get("read", now - self.back)
         try:
             if following is None:
-                parameters = {"since": _spelt(read), "limit": _LIMIT, "sortOrder": "ASCENDING"}
+                parameters = {"since": utc(read, _FORM), "limit": _LIMIT, "sortOrder": "ASCENDING"}
                 answer = self.web.get("/api/v1/logs", parameters)
             else:
                 answer = self.web.get(following)
@@ -47,10 +47,6 @@ class Okta:
         events = [bytes(event) for event in answer.json(list[msgspec.Raw])]
         link = answer.link("next") or following
         return Fetched(events, {"next": link, "read": read if events else now}, more=bool(events))
-
-
-def _spelt(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _fetcher(entry: PullEntry, secret: Secret, tools: Tools, back: int, overlap: int) -> Okta:

@@ -71,11 +71,9 @@ class Queries:
         seen = (query for query in queries if owner.owns(query.owner_id) or query.written.shared)
         return sorted(seen, key=lambda query: (query.written.name, query.id))
 
-    def add(
-        self, written: QueryDefinition, owner: Principal, tenant_id: TenantId, *, query_id: str | None = None
-    ) -> SavedQuery:
-        """Save a new query, with a new id if none is passed. Raises LimitExceededError."""
-        kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
+    def add(self, written: QueryDefinition, owner: Principal, tenant_id: TenantId) -> SavedQuery:
+        """Save a new query. Raises LimitExceededError."""
+        kept = SavedQuery(secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
             self._require_room(kept, tenant_id)
             self._key_values.put(tenant_id.name, kept.id, _value(kept))

@@ -1,7 +1,6 @@
 """Records as lines in the exact format of MDCA's SIEM agent: every key, in its order."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from casbah.activity.address import canonical
@@ -9,9 +8,11 @@ from casbah.activity.record import Reading, first_string, integer, part
 from casbah.activity.text import sound
 from casbah.ingest.cef import APP_PREFIX, PRODUCT, VENDOR, CefLine, app_key, emit
 from casbah.ingest.record_builder import HEADINGS, UNSPECIFIED
+from casbah.ingest.times import iso
 
 _CATEGORY = "EVENT_CATEGORY_"
 _VERSION = "1.0"
+_UNKNOWN_TIME = "1970-01-01T00:00:00.000Z"
 
 
 def line(activity: Mapping[str, Any], *, portal: str = "", host: str = "") -> str:
@@ -44,7 +45,7 @@ def line(activity: Mapping[str, Any], *, portal: str = "", host: str = "") -> st
         "c6a1Label": '"Device IPv6 Address"',
         "c6a1": six,
     }
-    before = f"{_time(moment)} {host} " if host else f"{_time(moment)} "
+    before = f"{iso(moment) or _UNKNOWN_TIME} {f'{host} ' if host else ''}"
     title = HEADINGS.get(category) or _text(main.get("prettyOperationName")) or _spoken(category)
     return emit(CefLine(before, 0, VENDOR, PRODUCT, _VERSION, category, title, "0", tuple(pairs.items())))
 
@@ -68,10 +69,3 @@ def _listed(value: Any) -> list[str]:
 
 def _spoken(category: str) -> str:
     return category.removeprefix(_CATEGORY).replace("_", " ").capitalize()
-
-
-def _time(moment: int) -> str:
-    try:
-        return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment % 1_000:03d}Z"
-    except (ValueError, OverflowError, OSError):
-        return "1970-01-01T00:00:00.000Z"

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from casbah.activity.fields import app_id, user_name
-from casbah.activity.record import Reading, first_string, identifier, integer, part
+from casbah.activity.record import Reading, elements, first_string, identifier, integer, part
 from casbah.activity.text import sound
 from casbah.errors import MalformedBodyError, describe, nearest
 
@@ -79,10 +79,6 @@ def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _list(value: Any) -> list[Any]:
-    return value if type(value) is list else []
-
-
 def _index(*rows: Column) -> dict[str, Column]:
     table = {row.name: row for row in rows}
     if len(table) != len(rows):
@@ -116,8 +112,8 @@ COLUMNS = _index(
     Column("user_agent",   ColumnType.TEXT,    lambda r: _text(r.device.get("userAgent")),       "The user agent as it was sent"),
     Column("admin",        ColumnType.FLAG,    lambda r: r.record.get("isAdminOperation") is True, "Whether it was done as an administrator"),
     Column("impersonated", ColumnType.FLAG,    lambda r: r.record.get("isImpersonated") is True, "Whether it was done on behalf of somebody else"),
-    Column("policies",     ColumnType.SEVERAL, lambda r: _texts(_list(r.record.get("policies"))), "Policies that it matched"),
-    Column("alerts",       ColumnType.SEVERAL, lambda r: _texts(_list(r.record.get("alertIds"))), "Alerts that it caused"),
+    Column("policies",     ColumnType.SEVERAL, lambda r: _texts(elements(r.record, "policies")), "Policies that it matched"),
+    Column("alerts",       ColumnType.SEVERAL, lambda r: _texts(elements(r.record, "alertIds")), "Alerts that it caused"),
     Column(RECORD,         ColumnType.TEXT,    lambda _: None,                                   "The whole record as JSON, as it is stored"),
 )
 # fmt: on

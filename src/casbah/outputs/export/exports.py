@@ -147,14 +147,11 @@ class Exports:
             if kept.export.state == WAITING:
                 self._pool.submit(self._write, kept)
 
-    def begin(
-        self, wanted: ExportRequest, owner: Principal, tenant_id: TenantId, *, export_id: str | None = None
-    ) -> Export:
-        """Start an export, with a new id if none is passed. Raises LimitExceededError."""
+    def begin(self, wanted: ExportRequest, owner: Principal, tenant_id: TenantId) -> Export:
+        """Start an export. Raises LimitExceededError."""
         self._sweep()
-        export = Export(
-            export_id or secrets.token_hex(8), tenant_id.name, owner.name, wanted, self._clock(), owner_id=owner.id
-        )
+        export_id, now = secrets.token_hex(8), self._clock()
+        export = Export(export_id, tenant_id.name, owner.name, wanted, now, owner_id=owner.id)
         kept = _StoredExport(export, self._folder / export.id)
         with self._lock:
             if sum(stored.export.owner_id == owner.id for stored in self._own(owner, tenant_id)) >= MAX_EXPORTS:

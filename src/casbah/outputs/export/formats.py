@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Any, BinaryIO, Protocol
 
@@ -17,6 +16,7 @@ import zstandard
 
 from casbah.base import jsontext
 from casbah.errors import MalformedBodyError, describe
+from casbah.ingest.times import iso
 from casbah.outputs.export import cef
 from casbah.outputs.export.columns import COLUMNS, FLAT, RECORD, Column, ColumnType, values
 
@@ -211,20 +211,11 @@ def _json_cell(text: str) -> str:
     return _INNER_SIGN.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", flat)
 
 
-def _moment(value: int | None) -> str:
-    if value is None:
-        return ""
-    try:
-        return datetime.fromtimestamp(value / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value % 1_000:03d}Z"
-    except (ValueError, OverflowError, OSError):
-        return str(value)
-
-
 _CELL: dict[ColumnType, Callable[[Any], str]] = {
     ColumnType.TEXT: _cell,
     ColumnType.SEVERAL: lambda value: _json_cell(json.dumps(value, ensure_ascii=False)) if value else "",
     ColumnType.INTEGER: lambda value: "" if value is None else str(value),
-    ColumnType.MOMENT: _moment,
+    ColumnType.MOMENT: lambda value: "" if value is None else iso(value) or str(value),
     ColumnType.FLAG: lambda value: "" if value is None else str(value).lower(),
 }
 
