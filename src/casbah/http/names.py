@@ -54,8 +54,8 @@ async def give_name(context: WriterContext) -> NameAnswer:
     filter_name = _filter_name(body.get("filter"))
     value, name = _value(body.get("value"), filter_name), body.get("name")
     wanted = "" if name in (None, "") else name_of(name)
-    given = await context.quick(context.services.names.give, filter_name, value, wanted, context.tenant_id)
-    return answer_from(NameAnswer, given)
+    entry = await context.quick(context.services.names.give, filter_name, value, wanted, context.tenant_id)
+    return answer_from(NameAnswer, entry)
 
 
 def _filter_name(value: Any) -> str:
