@@ -40,6 +40,7 @@ from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.ingest.enrich.given_names import GivenNames
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.ingest.parse_pool import ParsePool
+from casbah.ingest.preparation import Preparation
 from casbah.ingest.pull.config import read as pulls
 from casbah.ingest.pull.report import report
 from casbah.ingest.rejects import Rejects
@@ -105,8 +106,7 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
             ParsePool(
                 settings.ingest_processes,
                 connectors=partial(connectors, settings.sources),
-                prepare=store.prepare,
-                enrichment=enrichment_config.opened,
+                preparation=Preparation(enrichment_config.opened, store.prepare),
                 known=enrichment,
                 loaded=sources,
             )

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 
 from casbah.cli.connection import Api
 from casbah.cli.ingest_report import FileReport, Tally, _refused, _table
+from casbah.cli.sending import Outcome, ToApi, ToStore
 from command_line import app
 from making import record
 
@@ -160,18 +163,18 @@ def test_a_signal_ends_it_with_one_line_and_nothing_is_lost_or_doubled(tmp_path,
 
 def signalled(times: int, store: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """What an ingest of three batches of 100 says that gets a signal while the second is stored."""
-    send, batches = Api.ask, []
+    to_store, batches = ToStore.store, []
 
-    def signalling(self: Api, method: str, path: str, **options: object) -> httpx.Response:
-        batches.append(path)
-        answer = send(self, method, path, **options)
+    def signalling(self: ToStore, batch: Sequence[Any]) -> Outcome:
+        batches.append(batch)
+        outcome = to_store(self, batch)
         for _ in range(times if len(batches) == 2 else 0):
             signal.raise_signal(signal.SIGTERM)
-        return answer
+        return outcome
 
     monkeypatch.setenv("CASBAH_STORE", str(store))
     monkeypatch.setenv("CASBAH_BATCH", "100")
-    monkeypatch.setattr(Api, "ask", signalling)
+    monkeypatch.setattr(ToStore, "store", signalling)
     before = signal.getsignal(signal.SIGTERM)
     done = CliRunner().invoke(app, ["ingest", "-"], input=b"".join(map(line, range(300))))
     assert done.exit_code == 143
@@ -201,6 +204,7 @@ def test_where_the_server_goes_away_the_count_is_said_too(tmp_path, monkeypatch)
     monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("CASBAH_BATCH", "100")
     monkeypatch.setattr(Api, "ask", failing)
+    monkeypatch.setattr("casbah.cli.ingest.destination_of", lambda api, _: ToApi(api))
     done = CliRunner().invoke(app, ["ingest", "-"], input=b"".join(map(line, range(300))))
     assert isinstance(done.exception, httpx.ConnectError)
     assert "casbah: stopped: at least 200 stored so far" in done.stderr

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
-from casbah.cli import ingest
-from casbah.cli.ingest import RejectsFile
+from casbah.cli import rejects_file
+from casbah.cli.rejects_file import RejectsFile
 from casbah.ingest.contract import Refusal
 from casbah.store.embedded import sequence
 from command_line import app
@@ -33,8 +33,8 @@ def test_a_refused_event_is_kept_whole(tmp_path):
 
 
 def test_what_is_too_long_is_cut_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(ingest, "MAX_REFUSED", 10)
-    monkeypatch.setattr(ingest, "MAX_REFUSED_IN_ALL", 25)
+    monkeypatch.setattr(rejects_file, "MAX_REFUSED", 10)
+    monkeypatch.setattr(rejects_file, "MAX_REFUSED_IN_ALL", 25)
     rejects, lines = kept(tmp_path, *(Refusal("a", number, "r", b"x" * 12, cut=3) for number in range(4)))
     assert [(len(line["event"]), line["cut"]) for line in lines] == [(10, 5), (10, 5), (5, 10), (0, 15)]
     assert rejects.cut == 4

@@ -16,6 +16,7 @@ from casbah.ingest.decompress import Limits
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.ingest_body import items
 from casbah.ingest.parse_pool import PIECE, ParsePool
+from casbah.ingest.preparation import Preparation
 from casbah.store.embedded.document import prepared
 
 _LIMITS = Limits()
@@ -45,8 +46,7 @@ def parse_pool() -> Iterator[ParsePool]:
     made = ParsePool(
         1,
         connectors=connectors,
-        prepare=prepared,
-        enrichment=Enrichment,
+        preparation=Preparation(Enrichment, prepared),
         known=Enrichment(),
         loaded=connectors(),
     )

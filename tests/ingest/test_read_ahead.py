@@ -10,14 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from casbah.demo.load import story_events
 from casbah.errors import UnknownSourceError
 from casbah.ingest import read_ahead as module
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Connector
+from casbah.ingest.contract import Connector, Refusal
+from casbah.ingest.decompress import Limits
+from casbah.ingest.enrich.enrichment import EnrichmentConfig
+from casbah.ingest.enrich.networks import IpRange, IpRanges
 from casbah.ingest.event_pages import STDIN
-from casbah.ingest.read_ahead import FileReader, Piece, read_ahead
+from casbah.ingest.ingest_body import items
+from casbah.ingest.preparation import Preparation
+from casbah.ingest.read_ahead import FileReader, Piece, Prepared, read_ahead
+from casbah.store.embedded.document import prepared
 from making import record
 
+UNTIL = 1_760_000_000_000
 FILES, LARGE = 6, module._PIECE * (module._AHEAD + 3)
 
 
@@ -56,6 +64,27 @@ def test_a_process_that_dies_loses_nothing(files: list[str]) -> None:
     for process in readers():
         process.kill()
     assert [*found, *read] == expected
+
+
+@pytest.mark.slow
+def test_prepared_activities_are_those_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MIN_BYTES", 0)
+    story = tmp_path / "story.ndjson"
+    story.write_bytes(b"\n".join(event.event for event in story_events(until_ms=UNTIL)))
+    office = IpRange(
+        id="office", name="Office", cidrs=("203.0.113.0/24",), category=1, tags=("0000ca5b0000000000000001",)
+    )
+    preparation = Preparation(EnrichmentConfig().opened, prepared, IpRanges("default", 1, (office,)))
+    body = items(story.read_bytes(), None, connectors=connectors(), limits=Limits(), enrichment=preparation.opened())
+    expected = [prepared(item) for _, item in body if not isinstance(item, Refusal)]
+    reader = FileReader(connectors, preparation=preparation)
+    read = [item for piece in pieces([str(story)], 1, reader) for _, item in piece.items]
+    assert [item.entry for item in read if isinstance(item, Prepared)] == expected
+    assert [(item.timestamp, item.record) for item in read if isinstance(item, Prepared)] == [
+        (entry.timestamp, entry.record) for entry in expected
+    ]
+    assert len(read) == len(expected) > 0
+    assert any(b'"office"' in entry.record or b'"CORPORATE"' in entry.record for entry in expected)
 
 
 def readers() -> list[BaseProcess]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -24,6 +24,9 @@ from casbah.errors import ServerRefusedError, nearest
 from casbah.identity.permissions import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.local_tls import trusted
 from casbah.settings import Settings
+
+if TYPE_CHECKING:
+    from casbah.compose import Application
 
 _OK = 400
 _DOTS_OF_JWT = 2
@@ -38,10 +41,11 @@ Sender = Callable[..., httpx.Response]
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API as one tenant's owner sees it."""
+    """The API as one tenant's owner sees it. `application` answers it, if it is in this process."""
 
     send: Sender
     settings: Settings
+    application: "Application | None" = None
 
     def ask(
         self, method: str, path: str, *, allow: Sequence[int] = (), missing: str = "", **options: Any
@@ -91,7 +95,7 @@ def connected(target: Settings | Server, *, tenant: str) -> Iterator[Api]:
             return runner.run(inside.request(method, path, **options))
 
         try:
-            yield Api(send, target)
+            yield Api(send, target, application)
         finally:
             runner.run(inside.aclose())
 

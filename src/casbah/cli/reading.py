@@ -14,6 +14,7 @@ from casbah.cli.progress import progress_bar
 from casbah.ingest.connectors import connectors
 from casbah.ingest.decompress import Limits
 from casbah.ingest.event_pages import EventPage, files_of
+from casbah.ingest.preparation import Preparation
 from casbah.ingest.read_ahead import FileReader, Piece, pieces_of, read_ahead, size_of
 from casbah.settings import Settings
 
@@ -27,14 +28,20 @@ def pieces_of_files(
     *,
     zone: tzinfo | None = None,
     reserved: bool = False,
+    preparation: Preparation | None = None,
 ) -> Generator[Piece, None, None]:
     """What is in files and folders, in order; close it if it is not read to its end. `zone` is that of times in CSV
-    exports that have none; `reserved` allows acts of Casbah itself.
+    exports that have none; `reserved` allows acts of Casbah itself; see `FileReader` for `preparation`.
 
     Raises UnknownSourceError.
     """
     reader = FileReader(
-        partial(connectors, settings.sources), source, Limits(line=settings.max_event), reserved=reserved, zone=zone
+        partial(connectors, settings.sources),
+        source,
+        Limits(line=settings.max_event),
+        reserved=reserved,
+        zone=zone,
+        preparation=preparation,
     )
     if source is not None:
         reader.require_source()

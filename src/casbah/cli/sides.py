@@ -23,7 +23,7 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.apps import CASBAH
 from casbah.ingest.contract import Refusal
 from casbah.ingest.detection import Detector
-from casbah.ingest.read_ahead import Piece
+from casbah.ingest.read_ahead import Encoded, Piece
 from casbah.ingest.stored_record import source_id
 from casbah.operations.comparison import MS_PER_HOUR, Comparison, Seen
 from casbah.settings import Settings
@@ -90,9 +90,11 @@ class SideReader:
         for _, item in piece.items:
             if isinstance(item, Refusal):
                 side.files[-1].refuse(item.reason)
-            else:
+            elif isinstance(item, Encoded):
                 new = wire_encoding.unpack(item.line)
                 yield from self._compared(side, new.id, new.timestamp, new.activity, new.digest)
+            else:
+                raise AssertionError("prepared for a store, though none was named")
 
     def _of_records(self, records: Iterable[bytes], side: Side) -> Iterator[Seen]:
         for record in records:

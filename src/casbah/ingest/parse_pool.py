@@ -26,10 +26,9 @@ from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.networks import IpRanges
 from casbah.ingest.ingest_body import items
+from casbah.ingest.preparation import Preparation, Prepare
 
 Connectors = Callable[[], Mapping[str, Connector]]
-OpenEnrichment = Callable[[], Enrichment]
-Prepare = Callable[[NewActivity], Any]
 
 PIECE = 1_000
 """Items per chunk of results."""
@@ -61,14 +60,13 @@ class _ParserSetup:
     """What a parser needs to set itself up."""
 
     connectors: Connectors
-    enrichment: OpenEnrichment
-    prepare: Prepare
+    preparation: Preparation
 
 
 class ParsePool:
     """Parses bodies in other processes, the parsers. The callables must be picklable.
 
-    `connectors` and `enrichment` load and open what a parser needs; `loaded` and `known` are those of this process.
+    `connectors` and `preparation` load and open what a parser needs; `loaded` and `known` are those of this process.
     """
 
     def __init__(
@@ -76,12 +74,12 @@ class ParsePool:
         processes: int,
         *,
         connectors: Connectors,
-        prepare: Prepare,
-        enrichment: OpenEnrichment,
+        preparation: Preparation,
         known: Enrichment,
         loaded: Mapping[str, Connector],
     ) -> None:
-        self._setup = _ParserSetup(connectors, enrichment, prepare)
+        self.preparation = preparation
+        self._setup = _ParserSetup(connectors, preparation)
         self._connectors = Detector(loaded)
         self._enrichment = known
         self._free: queue.LifoQueue[_Parser | None] = queue.LifoQueue()
@@ -185,7 +183,7 @@ class ParsePool:
 def _serve(connection: Connection, setup: _ParserSetup) -> None:
     """Parse bodies until the other end closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process decides when to stop.
-    connectors, enrichment = Detector(setup.connectors()), setup.enrichment()
+    connectors, enrichment = Detector(setup.connectors()), setup.preparation.opened()
     # Parsed events have no reference cycles, but the default thresholds would collect after every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -196,7 +194,7 @@ def _serve(connection: Connection, setup: _ParserSetup) -> None:
             return
         known = enrichment.knowing(ranges)
         read = partial(items, text, source, connectors=connectors, limits=limits, zone=zone, enrichment=known)
-        connection.send((None, _send_items(connection, read, setup.prepare)))
+        connection.send((None, _send_items(connection, read, setup.preparation.prepare)))
 
 
 def _send_items(

@@ -1,7 +1,8 @@
 """Reads files in other processes, ahead of who takes their activities, and returns what is in them in the order of the files.
 
-Each process reads every n-th file. It stays `_AHEAD` messages ahead, so that a large file is read while its beginning is
-stored; what is in small files shares messages. Processes take a second to start, so few bytes are read in this process.
+Activities are encoded for a server, or prepared for a store that this process owns. Each process reads every n-th file. It
+stays `_AHEAD` messages ahead, so that a large file is read while its beginning is stored; what is in small files shares
+messages. Processes take a second to start, so few bytes are read in this process.
 """
 
 import gc
@@ -18,6 +19,7 @@ from itertools import chain, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, Self
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest import wire_encoding
@@ -25,7 +27,9 @@ from casbah.ingest.activity_builder import with_lines
 from casbah.ingest.contract import Connector, Recognized, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import STDIN, EventPage, pages
+from casbah.ingest.preparation import Preparation
 
 _MIN_BYTES = 1 << 20
 """Bytes of the files that are worth starting processes for."""
@@ -41,6 +45,40 @@ class Encoded:
     line: bytes
     timestamp: int
 
+    @classmethod
+    def of(cls, new: NewActivity) -> Self:
+        """The activity, encoded."""
+        return cls(wire_encoding.pack(new), new.timestamp)
+
+    @property
+    def record(self) -> bytes:
+        """The activity's record."""
+        return wire_encoding.unpack(self.line).record
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return len(self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A new activity enriched and prepared: `entry` is what a store's `prepare` returned."""
+
+    entry: Any
+    timestamp: int
+
+    @property
+    def record(self) -> bytes:
+        """The activity's record."""
+        record: bytes = self.entry.record
+        return record
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return len(self.record)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -52,7 +90,7 @@ class Piece:
 
     origin: str
     begins: bool
-    items: Sequence[tuple[int, Encoded | Refusal]] = ()
+    items: Sequence[tuple[int, Encoded | Prepared | Refusal]] = ()
     sources: Mapping[str, int] = field(default_factory=dict)
     position: int = 0
     skipped: str = ""
@@ -61,7 +99,8 @@ class Piece:
 @dataclass(frozen=True)
 class FileReader:
     """Reads files into pieces. It can be pickled; each process builds its own connectors. `reserved` allows acts of Casbah
-    itself; `zone` is that of times in CSV exports that have none.
+    itself; `zone` is that of times in CSV exports that have none. With a `preparation`, activities are enriched and
+    prepared; otherwise they are encoded.
     """
 
     connectors: Callable[[], Mapping[str, Connector]]
@@ -69,11 +108,12 @@ class FileReader:
     limits: Limits = field(default_factory=Limits)
     reserved: bool = False
     zone: tzinfo | None = None
+    preparation: Preparation | None = None
 
     def pieces(self, path: str) -> Iterator[Piece]:
         """The pieces of a file, or of standard input. Raises UnknownSourceError."""
         for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits, zone=self.zone):
-            yield from pieces_of(page, reserved=self.reserved)
+            yield from pieces_of(page, self._encode, self._enrichment, reserved=self.reserved)
 
     def require_source(self) -> None:
         """Raises UnknownSourceError."""
@@ -85,6 +125,13 @@ class FileReader:
     @cached_property
     def _detector(self) -> Detector:
         return Detector.of(self.connectors())
+
+    @cached_property
+    def _enrichment(self) -> Enrichment | None:
+        return self.preparation.opened() if self.preparation else None
+
+    def _encode(self, new: NewActivity) -> Encoded | Prepared:
+        return Prepared(self.preparation.prepare(new), new.timestamp) if self.preparation else Encoded.of(new)
 
 
 Sent = Piece | Exception | None
@@ -190,29 +237,37 @@ def _send(connection: Connection, outbox: "queue.Queue[Sequence[Sent]]") -> None
         connection.send(message)
 
 
-def pieces_of(page: EventPage, *, reserved: bool = False) -> Iterator[Piece]:
-    """The pieces of a page."""
+def pieces_of(
+    page: EventPage,
+    encode: Callable[[NewActivity], Encoded | Prepared] = Encoded.of,
+    enrichment: Enrichment | None = None,
+    *,
+    reserved: bool = False,
+) -> Iterator[Piece]:
+    """The pieces of a page, whose activities are enriched if there is an enrichment, and encoded."""
     sources: Counter[str] = Counter()
-    items = with_lines(_counted(page.items, sources), reserved=reserved)
+    items = with_lines(_counted(page.items, sources), enrichment, reserved=reserved)
     begins = True
-    while (batch := _taken(items)) or begins:
+    while (batch := _taken(items, encode)) or begins:
         yield Piece(page.origin, begins, batch, dict(sources), page.position(), page.skipped)
         sources.clear()
         begins = False
 
 
-def _taken(items: Iterator[tuple[int, NewActivity | Refusal]]) -> list[tuple[int, Encoded | Refusal]]:
+def _taken(
+    items: Iterator[tuple[int, NewActivity | Refusal]], encode: Callable[[NewActivity], Encoded | Prepared]
+) -> list[tuple[int, Encoded | Prepared | Refusal]]:
     """The next items, encoded: at most `_PIECE`, and no more once they have `_PIECE_BYTES`."""
-    taken: list[tuple[int, Encoded | Refusal]] = []
+    taken: list[tuple[int, Encoded | Prepared | Refusal]] = []
     size = 0
     for line, item in islice(items, _PIECE):
         if isinstance(item, Refusal):
             taken.append((line, item))
             size += len(item.raw)
         else:
-            encoded = Encoded(wire_encoding.pack(item), item.timestamp)
+            encoded = encode(item)
             taken.append((line, encoded))
-            size += len(encoded.line)
+            size += encoded.size
         if size >= _PIECE_BYTES:
             break
     return taken
