@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah.activity.new_activity import NewActivity
-from casbah.cli.connection import Api
+from casbah.cli.sending import ToStore
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
@@ -396,15 +396,15 @@ def test_many_small_files_took_as_many_requests_as_there_are_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """D17."""
-    exports, requests = tmp_path / "exports", []
+    exports, batches = tmp_path / "exports", []
     exports.mkdir()
     event = json.loads(sampled("cloudtrail")[0])
     for number in range(200):
         (exports / f"{number}.json").write_bytes(lines({**event, "eventID": str(number)}))
-    ask = Api.ask
-    monkeypatch.setattr(Api, "ask", lambda self, method, *rest, **more: requests.append(method) or ask(self, method, *rest, **more))  # fmt: skip
+    store = ToStore.store
+    monkeypatch.setattr(ToStore, "store", lambda self, batch: batches.append(len(batch)) or store(self, batch))
     report = ingested(exports, tmp_path / "store")
-    assert (report["stored"], len(report["files"]), requests) == (200, 200, ["POST"])
+    assert (report["stored"], len(report["files"]), batches) == (200, 200, [200])
 
 
 def test_a_question_whether_to_stay_signed_in_was_a_failed_sign_in() -> None:

@@ -60,7 +60,7 @@ class ToApi:
             content=b"".join(item.line for item in batch if isinstance(item, Encoded)),
         ).json()
         # The server's lines are those of the body.
-        refused = {told["line"] - 1: told["reason"] for told in answer["refused"]}
+        refused = {refusal["line"] - 1: refusal["reason"] for refusal in answer["refused"]}
         duplicates = frozenset(line - 1 for line in answer["duplicateLines"])
         counted = answer["stored"] + len(duplicates) + len(refused)
         if counted != len(batch):
