@@ -70,7 +70,7 @@ class ToApi:
 
 @dataclass(frozen=True, slots=True)
 class ToStore:
-    """Stores in this process. Those who read files prepare the activities, so nothing is parsed or sent again."""
+    """Stores in this process. The processes that read files prepare the activities, so nothing is parsed or sent again."""
 
     tenant: Inserter
     preparation: Preparation
