@@ -15,10 +15,15 @@ from casbah.activity.search.compiled import Setting, filters_of, grouped_filters
 from casbah.activity.search.forms import TARGETS
 from casbah.activity.search.grouping import has_groups
 from casbah.activity.search.moments import zone_named
-from casbah.activity.search.printed import written
+from casbah.activity.search.printed import conditions
 from casbah.activity.simplification import simplified
 from casbah.errors import RequestError, SearchError
 from samples import NOW
+
+
+def written(filters, setting: Setting) -> str:
+    return " ".join(text for text, _ in conditions(filters, setting))
+
 
 NAMES = {
     "service": [

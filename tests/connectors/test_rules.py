@@ -1,13 +1,16 @@
 """Flags, outcomes and names of users: what the source says, and nothing else; each rule has its reason."""
 
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import Rule
 
-FILES = sorted((Path(__file__).parents[2] / "src" / "casbah" / "ingest" / "connectors").glob("*.toml"))
+FOLDER = Path(__file__).parents[2] / "src" / "casbah" / "ingest" / "connectors"
+FILES = sorted(FOLDER.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -15,6 +18,14 @@ def test_a_mapping_file_gives_the_reason_for_each_of_its_rules(path):
     mapping = tomllib.loads(path.read_text("utf-8"))
     rules = {*mapping.get("flags", {}), *(["outcome"] if "outcome" in mapping else [])}
     assert rules <= set(mapping.get("reasons", {}))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("[a-z]*.py")))
+def test_a_connector_in_python_documents_each_of_its_rules(name):
+    module = import_module(f"casbah.ingest.connectors.{name}")
+    tables = [value for value in vars(module).values() if isinstance(value, tuple)]
+    rules = [item for table in tables for item in table if isinstance(item, Rule)]
+    assert [rule for rule in rules if rule not in module.CONNECTOR.rules] == []
 
 
 def test_every_rule_has_words():

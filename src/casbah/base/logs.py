@@ -11,8 +11,6 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-FORMATS = ("text", "json")
-
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

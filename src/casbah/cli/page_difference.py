@@ -37,10 +37,6 @@ class Pair:
     mdca: Any
     casbah: Any
 
-    @property
-    def equal(self) -> bool:
-        return bool(self.mdca == self.casbah)
-
 
 @dataclass(frozen=True, slots=True)
 class PageDifference:

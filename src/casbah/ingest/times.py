@@ -67,14 +67,13 @@ def local(text: str) -> datetime | None:
     return moment if moment.tzinfo is None else None
 
 
-def seconds(value: Any) -> int | None:
-    """Seconds since the epoch, as a number or its decimal string, to ms."""
-    return _scaled(value, 1000)
-
-
 def milliseconds(value: Any) -> int | None:
     """Milliseconds since the epoch, as a number or its decimal string."""
-    return _scaled(value, 1)
+    if type(value) is str and _NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and abs(value) < MAX_TIMESTAMP else None
 
 
 def any_form(value: Any) -> int | None:
@@ -179,11 +178,3 @@ def _fraction(digits: str | None) -> timedelta:
 
 def _milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
-
-
-def _scaled(value: Any, factor: int) -> int | None:
-    if type(value) is str and _NUMBER.fullmatch(value):
-        value = float(value) if "." in value else int(value)
-    if type(value) is int:
-        return value * factor
-    return int(value * factor) if type(value) is float and abs(value) < MAX_TIMESTAMP else None

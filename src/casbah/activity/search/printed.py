@@ -23,11 +23,6 @@ _BOUND_OF = {bound: name for name, bound in BOUNDS.items()}
 _DAYS = {"gte_ndays": "gte", "lte_ndays": "lte"}
 
 
-def written(filters: Mapping[str, Any], setting: Setting) -> str:
-    """The search of valid filters; an empty text if they restrict nothing."""
-    return " ".join(text for text, _ in conditions(filters, setting))
-
-
 def conditions(filters: Mapping[str, Any], setting: Setting) -> list[tuple[str, dict[str, Any]]]:
     """The conditions of valid filters, each as a search and as filters; all of them hold together."""
     printer = _Printer(setting)

@@ -314,6 +314,7 @@ CONNECTOR = Connector(
         "https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema",
     ),
     apps=(OFFICE, *(app.id for app in APPS.values())),
+    rules=(*ADMIN_RULES, *IMPERSONATED_RULES, *OUTCOME_RULES),
     marks=(frozenset({"operation"}),),
     csv=(
         CsvForm(
