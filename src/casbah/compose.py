@@ -74,9 +74,7 @@ class _Replica(ReplicaStore, Protocol):
 
 
 @contextmanager
-def build(
-    settings: Settings, *, clock: Callable[[], int] = wall_clock, common: Common | None = None
-) -> Iterator[Application]:
+def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[Application]:
     """The application for a data directory, which it owns; closed on exit.
 
     If the directory is read-only, the audit trail, pulls and pushes are off.
@@ -87,7 +85,7 @@ def build(
     if readable_only(settings):
         settings = replace(settings, audit="off", pull=None, push=None)
     with (
-        _basis(settings, common or Common(), clock) as basis,
+        _basis(settings, Common(), clock) as basis,
         closing(store_of(settings, clock=clock, changes=basis.common.changes)) as store,
         _owner_services(basis, store) as services,
     ):
@@ -95,15 +93,15 @@ def build(
 
 
 @contextmanager
-def writer(settings: Settings, *, common: Common, clock: Callable[[], int] = wall_clock) -> Iterator[WriterApplication]:
+def writer(settings: Settings, *, common: Common) -> Iterator[WriterApplication]:
     """The application in the process that owns the store for the workers, which parse ingest bodies themselves.
 
     Raises as `build` does.
     """
     settings = replace(settings, ingest_processes=0)
     with (
-        _basis(settings, common, clock) as basis,
-        closing(store_of(settings, clock=clock, changes=common.changes)) as store,
+        _basis(settings, common, wall_clock) as basis,
+        closing(store_of(settings, changes=common.changes)) as store,
         _owner_services(basis, store) as services,
     ):
         state = store.state if isinstance(store, EmbeddedStore) else None
@@ -111,9 +109,7 @@ def writer(settings: Settings, *, common: Common, clock: Callable[[], int] = wal
 
 
 @contextmanager
-def worker(
-    settings: Settings, *, common: Common, owner: Owner, writer_proxy: ASGIApp, clock: Callable[[], int] = wall_clock
-) -> Iterator[WorkerApplication]:
+def worker(settings: Settings, *, common: Common, owner: Owner, writer_proxy: ASGIApp) -> Iterator[WorkerApplication]:
     """The application in a process that does not own the store: `writer_proxy` forwards the rest to the owner."""
     processes, queue = settings.workers, settings.tenant_queue
     settings = replace(
@@ -123,7 +119,7 @@ def worker(
         ingest_processes=0,
     )
     with (
-        _basis(settings, common, clock) as basis,
+        _basis(settings, common, wall_clock) as basis,
         closing(_replica(settings, common, owner)) as replica,
         reader_services(basis, replica, CountedElsewhere()) as services,
     ):

@@ -198,9 +198,9 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
 
 
 def write_lines(records: Iterable[bytes]) -> None:
-    """Write one record per line. Line breaks inside a record become blanks; a JSON string cannot contain any."""
+    """Write one record per line."""
     for record in records:
-        sys.stdout.buffer.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+        sys.stdout.buffer.write(jsontext.on_one_line(record) + b"\n")
     sys.stdout.buffer.flush()
 
 

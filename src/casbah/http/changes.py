@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import count_of, limit_of
+from casbah.base import jsontext
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.answers import Answer, Record, spliced
 from casbah.http.context import WriterContext
@@ -100,9 +101,7 @@ async def _events(context: WriterContext, predicate: Predicate, after: int) -> A
 
 
 def _event(record: bytes, identity: str) -> bytes:
-    """One event. Line ends in a record can only be whitespace between JSON tokens, so they become spaces."""
-    data = record.replace(b"\r", b" ").replace(b"\n", b" ")
-    return b"id: %b\ndata: %b\n\n" % (identity.encode(), data)
+    return b"id: %b\ndata: %b\n\n" % (identity.encode(), jsontext.on_one_line(record))
 
 
 async def _more(context: WriterContext, reached: int, end: float) -> bool:

@@ -217,7 +217,7 @@ class Supervisor:
         """Stop the workers, then the writer, which they need until they have answered their last requests."""
         self._shared.common.leaving.set()
         if self._signals[0] == signal.SIGTERM:
-            self._wait_for_signal(self._drain, seen=1)
+            self._wait_for_another_signal(self._drain)
         self._listener.close()  # What has not been accepted can go elsewhere.
         for slots in (self._slots[WRITER + 1 :], self._slots[: WRITER + 1]):
             for slot in slots:
@@ -239,9 +239,9 @@ class Supervisor:
         if self._woken in pipes.wait([*sentinels, self._woken], seconds):
             self._woken.recv(_MAX_SIGNALS)
 
-    def _wait_for_signal(self, seconds: float, *, seen: int) -> None:
+    def _wait_for_another_signal(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while len(self._signals) <= seen and (left := until - time.monotonic()) > 0:
+        while not self._signals[1:] and (left := until - time.monotonic()) > 0:
             self._wait([], min(left, _STEP))
 
 

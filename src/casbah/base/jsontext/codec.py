@@ -84,6 +84,11 @@ def joined(keys: Mapping[str, Any], *, last: str, raw: bytes) -> bytes:
     return b"".join((head, comma, dump(last), b":", raw, b"}"))
 
 
+def on_one_line(raw: bytes) -> bytes:
+    """Valid JSON text on one line. Its line ends can only be between tokens, so they become spaces."""
+    return raw.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
 def _parse_slowly(raw: bytes) -> Any:
     if is_too_deep(raw):
         raise InvalidJsonError(TOO_DEEP)

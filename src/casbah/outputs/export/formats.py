@@ -112,7 +112,8 @@ class _Lines:
         self._whole = [column.name for column in columns] == [RECORD]
 
     def write(self, records: Sequence[bytes]) -> None:
-        self._file.write(b"".join(map(_line, records if self._whole else self._objects(records))))
+        lines = map(jsontext.on_one_line, records if self._whole else self._objects(records))
+        self._file.write(b"".join(b"%b\n" % line for line in lines))
 
     def close(self) -> None:
         """There is nothing at the end."""
@@ -182,11 +183,6 @@ def _arrow(file: BinaryIO, columns: Sequence[Column]) -> ExportWriter:
 
     options = ipc.IpcWriteOptions(compression="zstd")
     return _Arrow(columns, lambda schema: ipc.new_file(file, schema, options=options))
-
-
-def _line(record: bytes) -> bytes:
-    """One record per line. Line ends in a record can only be whitespace between JSON tokens, so they become spaces."""
-    return record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
 # What a spreadsheet would read as a formula is prefixed with an apostrophe (OWASP, CSV Injection): at the start of a cell, also after
