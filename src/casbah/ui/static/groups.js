@@ -13,7 +13,7 @@ const SPANS = 24;
 const LIMIT = 100;
 const HEIGHT = 24;
 
-/** The times of a search; what is in quotes stays. */
+/** What is in quotes stays. */
 const TIMED = /"[^"]*"|(?:^|\s)(?:since|until|date):\S*/gi;
 
 const withTime = (q, time) => `${q.replace(TIMED, (part) => (part.startsWith('"') ? part : "")).trim()} ${time}`.trim();

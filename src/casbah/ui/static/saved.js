@@ -21,7 +21,7 @@ const recent = () => remembered(RECENT)?.filter(isNested) ?? [];
 
 let search = null;
 
-/** A typed search, and the filters that it came to. One after another belong together. */
+/** Searches one after another belong together. */
 export function typed(query, filters) {
   const before = queryOf(query.filters);
   const whole = before.q && before.zone === query.zone ? { ...before, q: [before.q, query.q].filter(Boolean).map(enclosed).join(" ") } : query;
