@@ -124,6 +124,10 @@ class BoundQuery:
         """The date keys of all matches, oldest first."""
         return self.searcher.date_keys(self.query, limit=self.count())
 
+    @cached_property
+    def _date_keys(self) -> frozenset[int]:
+        return frozenset(self.date_keys())
+
     def postings(
         self, field: Field, *, prefix: str, matches: Collection[int] | None = None
     ) -> Iterator[tuple[Value, Sequence[int]]]:
@@ -137,7 +141,7 @@ class BoundQuery:
             self.deadline.check()
             keys = self.searcher.date_keys_of(field.name, value, query, total=total)
             if len(keys) > total:
-                matches = matches or set(self.date_keys())
+                matches = matches or self._date_keys
                 keys = [key for key in keys if key in matches]
             yield value, keys
 

@@ -1,10 +1,10 @@
 """Groups of matching activities with the same values of fields, counted exactly.
 
 The index says which activities have a value, not which values an activity has. Where one field makes the groups, the postings
-of each value are a group. Otherwise, per partition, the matches get places in order of date, and the postings of every value
-among them are written into one column per field; then the columns are read side by side. This takes time for every value and
-memory for every match. What is kept of a match is its date, in each of its groups, so that groups are counted over time
-without another search.
+of each value are a group, and per partition the postings of the distinct fields give each match its values. Where two fields
+make them, the matches get places in order of date, and the postings of every value are written into one column per field; then
+the columns are read side by side. This takes time for every value and memory for every match. What is kept of a match is its
+date, in each of its groups, so that groups are counted over time without another search.
 """
 
 from array import array
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
 
-from casbah.activity.fields import Value
+from casbah.activity.fields import Field, Value
 from casbah.store.contract import Group, GroupQuery
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bound_query import BoundQuery
@@ -42,13 +42,47 @@ def grouped(queries: Sequence[BoundQuery], query: GroupQuery) -> DatedGroups:
     """Every group, in order of its values. `queries` are in order of time."""
     dates: defaultdict[_Values, array[int]] = defaultdict(partial(array, "q"))
     distinct: defaultdict[_Values, tuple[set[Value], ...]] = defaultdict(lambda: tuple(set() for _ in query.distinct))
+    add = _add_of_one_field if len(query.by) == 1 else _add
     for bound in queries:
-        if len(query.by) == 1 and not query.distinct:
-            for value, keys in bound.postings(query.by[0].field, prefix=query.by[0].prefix):
-                dates[value,].extend(s.dates_of(keys, bound.searcher.number))
-        else:
-            _add(bound, query, dates, distinct)
+        add(bound, query, dates, distinct)
     return DatedGroups(dates, distinct)
+
+
+def _add_of_one_field(
+    bound: BoundQuery,
+    query: GroupQuery,
+    dates: Mapping[_Values, "array[int]"],
+    distinct: Mapping[_Values, Sequence[set[Value]]],
+) -> None:
+    """Add the matches of one partition. `dict` and `set` do what is done for every match: a loop takes much longer."""
+    columns = [_ValuesByKey(bound, field, prefix) for field, prefix in query.distinct]
+    for field, prefix in query.by:
+        for value, keys in bound.postings(field, prefix=prefix):
+            dates[value,].extend(s.dates_of(keys, bound.searcher.number))
+            for values, column in zip(distinct[value,], columns, strict=True) if columns else ():
+                column.add_to(values, keys)
+
+
+class _ValuesByKey:
+    """The values of a field that the matches of a partition have, by date key."""
+
+    def __init__(self, bound: BoundQuery, field: Field, prefix: str) -> None:
+        self._last: dict[int, Value] = {}
+        """The last one of each match."""
+
+        self._others: defaultdict[int, list[Value]] = defaultdict(list)
+        """All before the last, of matches that have several."""
+
+        for value, keys in bound.postings(field, prefix=prefix):
+            for key in self._last.keys() & keys:
+                self._others[key].append(self._last[key])
+            self._last.update(dict.fromkeys(keys, value))
+
+    def add_to(self, values: set[Value], keys: Sequence[int]) -> None:
+        """Add the values of matches to a set."""
+        values.update(map(self._last.__getitem__, filter(self._last.__contains__, keys)))
+        for key in self._others.keys() & keys if self._others else ():
+            values.update(self._others[key])
 
 
 def _add(
