@@ -64,6 +64,37 @@ def test_what_the_store_refuses_has_the_line_of_its_event_in_the_file(store, tmp
     assert sorted(json.loads(line)["line"] for line in rejects.read_text("utf-8").splitlines()) == [3, 4, 6]
 
 
+AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(
+            {"device": {"userAgent": AGENT, "clientIP": "10.0.0.1"}, "n": 12345678901234567890123}, id="of no server"
+        ),
+        pytest.param(
+            {
+                "device": {"userAgent": AGENT},
+                "location": {"city": "Bern"},
+                "enrichment": {"places of another server": {"location": True, "location.city": True}},
+            },
+            id="of another server",
+        ),
+    ],
+)
+def test_what_the_store_refuses_is_in_the_file_with_no_additions_but_its_own(store, tmp_path, monkeypatch, keys):
+    file, rejects = tmp_path / "events.ndjson", tmp_path / "rejects.ndjson"
+    events = [record(number, created=5, **keys) for number in (1, 2)]
+    file.write_bytes(b"\n".join(json.dumps(event).encode() for event in events))
+    with opened(store):
+        pass
+    assert casbah(store, "ranges", "add", "Office", "10.0.0.0/8", "--category", "corporate").exit_code == 0
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
+    assert casbah(store, "ingest", str(file), "--rejects", str(rejects)).exit_code == 1
+    assert json.loads(json.loads(rejects.read_text("utf-8"))["event"]) == events[1]
+
+
 def test_replaying_everything_takes_as_many_requests_as_it_needs(store, monkeypatch):
     monkeypatch.setattr("casbah.http.rejects.MAX_REPLAYED", 2)
     events = [b"{broken", *(json.dumps(record(number)).encode() for number in range(4)), b"{broken"]

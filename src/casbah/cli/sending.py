@@ -15,6 +15,7 @@ from casbah.cli.stopping import Stopping
 from casbah.errors import ServerRefusedError
 from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Refusal
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.preparation import Preparation
 from casbah.ingest.read_ahead import Encoded, Prepared
 from casbah.ingest.times import suspicion
@@ -42,6 +43,10 @@ class Destination(Protocol):
         """Store a batch. Raises CasbahError or httpx.HTTPError if that failed."""
         ...
 
+    def record_of(self, item: Encoded | Prepared, /) -> bytes:
+        """The record of an activity as its source has it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ToApi:
@@ -67,6 +72,10 @@ class ToApi:
             raise ServerRefusedError(f"the server counted {counted} of {len(batch)} activities")
         return Outcome(refused, duplicates)
 
+    def record_of(self, item: Encoded | Prepared, /) -> bytes:
+        """See `Destination`."""
+        return item.record
+
 
 @dataclass(frozen=True, slots=True)
 class ToStore:
@@ -74,11 +83,17 @@ class ToStore:
 
     tenant: Inserter
     preparation: Preparation
+    enrichment: Enrichment
+    """The one that `preparation` opens in each process."""
 
     def store(self, batch: Sequence[Encoded | Prepared], /) -> Outcome:
         """See `Destination`."""
         inserted = self.tenant.insert([item.entry for item in batch if isinstance(item, Prepared)])
         return Outcome(dict(inserted.refused), frozenset(inserted.repeated))
+
+    def record_of(self, item: Encoded | Prepared, /) -> bytes:
+        """See `Destination`."""
+        return self.enrichment.unenriched(item.record)
 
 
 def destination_of(api: Api, tenant: str) -> Destination:
@@ -86,8 +101,9 @@ def destination_of(api: Api, tenant: str) -> Destination:
     if api.application is None:
         return ToApi(api)
     services, tenant_id = api.application.services, TenantId(tenant)
-    preparation = replace(services.parse_pool.preparation, ranges=services.ranges.ranges(tenant_id))
-    return ToStore(services.store.tenant(tenant_id), preparation)
+    ranges = services.ranges.ranges(tenant_id)
+    preparation = replace(services.parse_pool.preparation, ranges=ranges)
+    return ToStore(services.store.tenant(tenant_id), preparation, services.enrichment.knowing(ranges))
 
 
 @dataclass(slots=True)
@@ -128,7 +144,8 @@ class Sender:
         now = time.time_ns() // 1_000_000
         for position, (report, line, item) in enumerate(activities):
             if position in outcome.refused:
-                self._refuse(Refusal(report.origin, line, outcome.refused[position], item.record), report)
+                record = self.destination.record_of(item)
+                self._refuse(Refusal(report.origin, line, outcome.refused[position], record), report)
             elif position in outcome.duplicates:
                 report.tally.duplicates += 1
             else:

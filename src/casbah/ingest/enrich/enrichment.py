@@ -155,6 +155,13 @@ class Enrichment:
         added = self._additions(keys)
         return {**keys, **added.values(), NOTES: added.notes} if added.notes else keys
 
+    def unenriched(self, record: bytes) -> bytes:
+        """A new record as its source has it, without what this enrichment added. Additions of others stay."""
+        activity = jsontext.parse_object(record)
+        if not _is_ours(activity.get(NOTES)) or self.again(record) is not None:
+            return record
+        return _bare(record, activity)[0]
+
     def again(self, record: bytes, derive: Derive | None = None) -> NewActivity | None:
         """Re-enrich a stored record: replace earlier additions by current ones, and what an older version derived from the
         raw event by what `derive` does. None if nothing changes.
