@@ -65,6 +65,17 @@ def test_hostile_values_are_text(opened: Callable[..., Any]) -> None:
         assert page.locator(".log tbody td", has_text=text).count() > 0
 
 
+@pytest.mark.parametrize("name", [{"first": "Okta"}, ["Okta"], 7, True], ids=["object", "list", "number", "flag"])
+def test_an_app_whose_name_is_no_text_hides_no_activity(stocked: Any, opened: Callable[..., Any], name: object) -> None:
+    _, house = stocked
+    odd = activity(f"named-{type(name).__name__}", appId=APP, appName=name)
+    house.services.store.tenant(TENANT).insert([arrival(odd)])
+    page = opened(at({"activity.id": {"eq": [odd["_id"]]}}))
+    settled(page)
+    assert page.locator(".log tbody tr").count() == 1
+    assert str(name)[:4].lower() in page.locator("td.of-app").inner_text().replace('"', "'").lower()
+
+
 @pytest.mark.usefixtures("harmful")
 @pytest.mark.parametrize("name", ["hostile-1000", "hostile-many"])
 def test_large_records_open_quickly(opened: Callable[..., Any], name: str) -> None:

@@ -11,7 +11,7 @@ export const short = (value) => cut(text(value), LONGEST);
 const named = (filter, value) => (value ? valueLabel(filter, value) : "");
 
 export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
-export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
+export const appOf = (r) => text(r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId)));
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
 /** MDCA's words for a sign-in as ours; records keep theirs. */
 const spoken = (words) =>
