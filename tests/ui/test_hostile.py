@@ -76,6 +76,17 @@ def test_an_app_whose_name_is_no_text_hides_no_activity(stocked: Any, opened: Ca
     assert str(name)[:4].lower() in page.locator("td.of-app").inner_text().replace('"', "'").lower()
 
 
+def test_a_failure_whose_operation_is_no_text_hides_no_activity(stocked: Any, opened: Callable[..., Any]) -> None:
+    _, house = stocked
+    odd = activity(
+        "odd-operation", appId=APP, description="", verb="sign-in-failed", mainInfo={"rawOperationName": [7]}
+    )
+    house.services.store.tenant(TENANT).insert([arrival(odd)])
+    page = opened(at({"activity.id": {"eq": [odd["_id"]]}}))
+    settled(page)
+    assert "[7]" in page.locator("td.of-activity").inner_text()
+
+
 @pytest.mark.usefixtures("harmful")
 @pytest.mark.parametrize("name", ["hostile-1000", "hostile-many"])
 def test_large_records_open_quickly(opened: Callable[..., Any], name: str) -> None:

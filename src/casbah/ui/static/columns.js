@@ -17,7 +17,7 @@ export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
 const spoken = (words) =>
   words.replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in")).replace(/^(Failed sign-in) \(Failure message: (.+)\)$/s, "$1: $2");
 
-export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
+export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || text(actionOf(r) || r.eventTypeName);
 export const addressOf = (r) => r.device?.clientIP ?? "";
 export const countryOf = (r) => r.location?.countryCode ?? r.device?.countryCode ?? "";
 
