@@ -87,6 +87,26 @@ def test_a_failure_whose_operation_is_no_text_hides_no_activity(stocked: Any, op
     assert "[7]" in page.locator("td.of-activity").inner_text()
 
 
+def test_an_object_that_names_its_methods_hides_no_activity(stocked: Any, opened: Callable[..., Any]) -> None:
+    _, house = stocked
+    methods = {"toString": 1, "valueOf": 1}
+    odd = activity(
+        "odd-methods",
+        appId=APP,
+        appName=methods,
+        location={"countryCode": methods, "category": methods, "city": methods},
+        user={"userName": methods, "userTags": [methods]},
+        mainInfo={"rawOperationName": methods, "eventObjects": [{"id": methods, "name": methods, "objType": methods}]},
+        rawDataJson={"a": methods},
+    )
+    house.services.store.tenant(TENANT).insert([arrival(odd)])
+    page = opened(at({"activity.id": {"eq": [odd["_id"]]}}, open=odd["_id"]))
+    page.locator(".drawer .tree").wait_for()
+    settled(page)
+    assert page.locator(".log tbody tr").count() == 1
+    assert "toString: 1" in page.locator(".drawer .tree").inner_text().replace("\n", " ")
+
+
 @pytest.mark.usefixtures("harmful")
 @pytest.mark.parametrize("name", ["hostile-1000", "hostile-many"])
 def test_large_records_open_quickly(opened: Callable[..., Any], name: str) -> None:

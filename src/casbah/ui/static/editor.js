@@ -1,7 +1,7 @@
 import * as api from "./api.js";
 import { activate, button, debounce, failure, field, h, icon, input, put, quiet, select, template } from "./dom.js";
 import { parse, stringify, typedNumber } from "./json.js";
-import { choicesOf, givenNames, isCountable, isMoment, label, operatorLabel, operatorsOf, preferred, typeOf, valueLabel } from "./language.js";
+import { choicesOf, folded, givenNames, isCountable, isMoment, label, operatorLabel, operatorsOf, preferred, typeOf, valueLabel } from "./language.js";
 import { stated } from "./period.js";
 import { comparable } from "./place.js";
 import { counted, fromInput, toInput } from "./words.js";
@@ -9,7 +9,7 @@ import { counted, fromInput, toInput } from "./words.js";
 const SUGGESTED = 50;
 const WITH_SUGGESTIONS = ["eq", "neq", "deq"];
 const CONTAINING = { eq: "contains", neq: "ncontains" };
-/** Filters where part of a value is meaningful; part of an address is a network, a value of its own. */
+/** Filters where part of a value is meaningful; part of an address is a network. */
 const WITH_PARTS = ["text", "path", "url"];
 const INPUTS = { isset: nothing, isnotset: nothing, gte_ndays: days, lte_ndays: days, range, gt: bound, gte: bound, lt: bound, lte: bound };
 const PRESETS = [
@@ -182,7 +182,6 @@ function typedOptions({ name, operator, values }, text, { suggestions, toggle, c
   return suggestions?.length === 0 ? [within, just] : [just, within];
 }
 
-const folded = (value) => String(value).toLowerCase();
 const isEqual = (one, other) => folded(one) === folded(other);
 
 const isCalled = (name, value, text) => [valueLabel(name, value), value?.id ?? value, stringify(value)].some((called) => isEqual(called, text));

@@ -69,7 +69,7 @@ async function timeline(mine) {
   return h(".histogram", h(".plot", drawn(result, chosen)), h("ul.keys", apps, result.rest.total > 0 && key("rest", "Others ", counted(result.rest.total))));
 }
 
-/** The values of each field in the period, and how often they occurred before it in as much time; new ones first. */
+/** The values of each field in the period, and their counts in the period before; new ones first. */
 async function comparison(mine, own, begin, { start, end }) {
   const ask = (facets, limit) => api.facets({ filters: mine, facets, limit, newSince: start, spelled: true });
   const [days, periods] = [plural(daysShown(), "day"), (start - begin) / (daysShown() * DAY)];

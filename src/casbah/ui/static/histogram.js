@@ -12,7 +12,7 @@ const SERIES = 6;
 const DIVISIONS = ["service", "verb", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
 const MIN_DRAG = 4;
 const TICK_WIDTH = 100;
-/** From this share of the axis on, a text is before its tick: on a phone it would not fit after it. */
+/** From this share of the axis on, a text is before its tick, where it fits. */
 const LATE = 0.82;
 
 export function histogram() {
@@ -86,7 +86,7 @@ function roundUp(value) {
 function bar({ start, total, parts }, { begin, width, spans, top }) {
   const x = Math.round((start - begin) / width);
   const sum = parts.reduce((all, [, value]) => all + value, 0) || 1;
-  // A bar has a visible minimum height. Where values overlap, their shares make up the bar.
+  // A bar has a minimum height. Shares of values that overlap make it up.
   const tall = Math.max((total / top) * HEIGHT, 1.5);
   const gap = spans > 200 ? 0 : 0.12;
   let y = HEIGHT;

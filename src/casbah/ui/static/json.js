@@ -20,7 +20,12 @@ export function typedNumber(text) {
   return digits === "" || !Number.isFinite(Number(digits)) ? null : Number(digits);
 }
 
-export const parse = (text) => JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? number(source) : value));
+/** An object that names its methods can be shown as a text, too. */
+export const parse = (text) =>
+  JSON.parse(text, function (name, value, { source }) {
+    if (name === "toString" || name === "valueOf") this[Symbol.toPrimitive] = () => stringify(this);
+    return typeof value === "number" ? number(source) : value;
+  });
 
 export const stringify = (value, indent) => JSON.stringify(value, null, indent);
 

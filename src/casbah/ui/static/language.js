@@ -5,13 +5,13 @@ import { cut } from "./visible.js";
 const LONGEST = 300;
 
 const known = { filters: new Map(), operators: new Map(), names: new Map(), givenNames: new Map() };
-const key = (value) => (value === null ? "null" : String(value).toLowerCase());
+export const folded = (value) => String(value).toLowerCase();
 
 /** Call once, before using anything else here. */
 export async function learn() {
   const [metadata, { filters, operators, data, givenNames }] = await Promise.all([api.metadata(), api.choices()]);
   const byName = (items) => new Map(items.map((item) => [item.name, item]));
-  const named = (items) => new Map(items.map((item) => [item.filter, new Map(item.values.map((choice) => [key(choice.value), choice]))]));
+  const named = (items) => new Map(items.map((item) => [item.filter, new Map(item.values.map((choice) => [folded(choice.value), choice]))]));
   const accepted = byName(metadata.filters);
   const all = filters.map((item) => ({ ...accepted.get(item.name), ...item }));
   Object.assign(known, { filters: byName(all), operators: byName(operators), names: named(data), givenNames: named(givenNames) });
@@ -53,7 +53,7 @@ export function operatorLabel(name, operator) {
 }
 
 export function valueLabel(name, value) {
-  const choice = known.names.get(name)?.get(key(value)) ?? known.givenNames.get(name)?.get(key(value));
+  const choice = known.names.get(name)?.get(folded(value)) ?? known.givenNames.get(name)?.get(folded(value));
   if (choice) return choice.name;
   if (value === null) return "none";
   return cut(isNested(value) ? String(value.id ?? stringify(value)) : String(value), LONGEST);
@@ -75,6 +75,6 @@ export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);
   for (const { appId, appName } of records) {
-    if (appId !== undefined && appName && !apps.has(key(appId))) apps.set(key(appId), { value: appId, name: cut(String(appName), LONGEST) });
+    if (appId !== undefined && appName && !apps.has(folded(appId))) apps.set(folded(appId), { value: appId, name: cut(String(appName), LONGEST) });
   }
 }

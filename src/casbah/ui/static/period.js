@@ -1,5 +1,4 @@
-// The period of the log. Times such as `30d` end now, or with the newest activity if that is over a day old, so that a log of last
-// year shows its last days.
+// The period of the log. Times such as `30d` end now, or with the newest activity if that is over a day old.
 
 import * as api from "./api.js";
 import { here, without } from "./place.js";

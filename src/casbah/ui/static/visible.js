@@ -12,7 +12,7 @@ const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUppe
 
 export const hasHidden = (text) => text.search(HIDDEN) >= 0;
 
-/** For places without elements, such as titles: `parts` is a text, or a list of texts, isolated from each other. */
+/** For titles: `parts` is a text, or a list of texts, isolated from each other. */
 export function visibleText(parts) {
   const isolated = (text) => (RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text);
   return [parts].flat(Infinity).map((part) => isolated(String(part).replace(HIDDEN, code))).join("");
