@@ -1,9 +1,9 @@
 """Sends what `casbah ingest` reads to where it is stored, in batches: to the API, or to a store that this process owns."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
@@ -23,6 +23,7 @@ from casbah.store.contract import Inserter
 
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
+Kind = TypeVar("Kind", Encoded, Prepared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class ToApi:
             _PATH,
             allow=(httpx.codes.UNPROCESSABLE_ENTITY,),
             params={"source": wire_encoding.SOURCE},
-            content=b"".join(item.line for item in batch if isinstance(item, Encoded)),
+            content=b"".join(item.line for item in _all(Encoded, batch)),
         ).json()
         # The server's lines are those of the body.
         refused = {refusal["line"] - 1: refusal["reason"] for refusal in answer["refused"]}
@@ -88,12 +89,20 @@ class ToStore:
 
     def store(self, batch: Sequence[Encoded | Prepared], /) -> Outcome:
         """See `Destination`."""
-        inserted = self.tenant.insert([item.entry for item in batch if isinstance(item, Prepared)])
+        inserted = self.tenant.insert([item.entry for item in _all(Prepared, batch)])
         return Outcome(dict(inserted.refused), frozenset(inserted.repeated))
 
     def record_of(self, item: Encoded | Prepared, /) -> bytes:
         """See `Destination`."""
         return self.enrichment.unenriched(item.record)
+
+
+def _all(kind: type[Kind], batch: Sequence[Encoded | Prepared]) -> Iterator[Kind]:
+    """The items of a batch. Raises TypeError for one that was read for another destination: none is left out."""
+    for item in batch:
+        if not isinstance(item, kind):
+            raise TypeError(f"expected {kind.__name__}, got {type(item).__name__}")
+        yield item
 
 
 def destination_of(api: Api, tenant: str) -> Destination:
