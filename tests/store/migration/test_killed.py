@@ -50,11 +50,12 @@ def rolled_back(old: OldStore, before: Content) -> None:
 def test_killed_again_and_again_it_continues(old_store: Unpack, name: str, tmp_path: Path) -> None:
     old = old_store(name)
     before = content(old.folder)
-    kills = 0
-    for after in delays(old, tmp_path, count=KILLS):
-        kills += killed(started("migrate", store=old.folder), after=after)
+    for delay in delays(old, tmp_path, count=KILLS):
+        after = delay
+        while not killed(started("migrate", store=old.folder), after=after):
+            rolled_back(old, before)
+            after /= 2  # The machine was slower when the time was measured.
         rolled_back(old, before)
-    assert kills > 1
     code, text = ended(started("migrate", store=old.folder))
     assert code == 0, text
     answers_as_before(old)
