@@ -49,7 +49,9 @@ def pieces_of_files(
     files = [file for file in files_and_skipped if isinstance(file, str)]
     sizes = {file: size_of(file) for file in files}
     total = sum(sizes[file] for file in files)
-    ahead = read_ahead(files, reader, settings.ingest_processes, size=total)
+    # With a preparation, no process parses what was read: it can read as well.
+    processes = settings.ingest_processes and settings.ingest_processes + (preparation is not None)
+    ahead = read_ahead(files, reader, processes, size=total)
     with progress_bar(in_bytes=True) as bar, closing(ahead) as read:
         progress = _Progress(bar, total)
         for file in files_and_skipped:
