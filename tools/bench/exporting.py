@@ -36,7 +36,7 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
     for _ in range(3):
         connection.ask(LIST, {"filters": {}, "limit": 100})
     time.sleep(1)
-    before, maximum = _memory(casbah), 0
+    before, maximum = memory_of(casbah), 0
     name, _, packed = form.partition("+")
     began = time.monotonic()
     asked = {"format": name, **({"compress": packed} if packed else {})}
@@ -44,7 +44,7 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
     place = f"{EXPORTS}/{export['id']}"
     while export["state"] in ("waiting", "running"):
         time.sleep(_LOOK_SECONDS)
-        maximum = max(maximum, _memory(casbah))
+        maximum = max(maximum, memory_of(casbah))
         export = json.loads(connection.send("GET", place))
         print(f"\r{form}: {export['rows']:,} rows, grown by {(maximum - before) >> 20:,} MiB ", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -52,7 +52,7 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
         raise RuntimeError(f"the export is {export['state']}: {export['error']}")
     seconds = time.monotonic() - began
     same = _digest(casbah, f"{place}/file") == export["sha256"]
-    maximum = max(maximum, _memory(casbah))
+    maximum = max(maximum, memory_of(casbah))
     connection.send("DELETE", place)
     return {
         "format": form,
@@ -64,7 +64,8 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
     }
 
 
-def _memory(casbah: Casbah) -> int:
+def memory_of(casbah: Casbah) -> int:
+    """Bytes that its processes hold themselves."""
     return sum(process.memory()["held"] for process in casbah.processes())
 
 

@@ -32,7 +32,7 @@ from tools.bench import cold, data, machine, process
 from tools.bench.__main__ import about_the_data
 from tools.bench.asking import LIST, quartiles
 from tools.bench.data import FROM, UNTIL, Data
-from tools.bench.exporting import exported
+from tools.bench.exporting import exported, memory_of
 from tools.bench.peers.casbah import Casbah, posted
 from tools.bench.sample import Sample
 from tools.bench.shapes import SHAPES
@@ -186,7 +186,7 @@ class Growing:
             "seconds": round(seconds, 1),
             "processor_seconds": round(self._worked() - before, 2),
             "disk": self.casbah.disk(),
-            "memory_mib": sum(running.memory()["held"] for running in self.casbah.processes()) // _MIB,
+            "memory_mib": memory_of(self.casbah) // _MIB,
         }
         self.notes["months"].append(figures)
         self._save()
@@ -218,13 +218,12 @@ def asked(growing: Growing) -> dict[str, Any]:
     first, again = {}, {}
     total = json.loads(connection.ask(LIST, {"limit": 1}))["total"]
     if total != growing.months * growing.size:
-        raise RuntimeError(f"{total:,} activities, where {growing.months} million were acknowledged")
-    for shape in SHAPES:
-        bodies = shape.bodies(sample, total)
-        first[shape.name] = [_timed(connection.ask, body) for body in bodies]
-    for shape in SHAPES:
-        times = [_timed(connection.ask, body) for _ in range(_ROUNDS) for body in shape.bodies(sample, total)]
-        again[shape.name] = quartiles(times)
+        raise RuntimeError(f"{total:,} activities, where {growing.months * growing.size:,} were acknowledged")
+    requests = {shape.name: shape.bodies(sample, total) for shape in SHAPES}
+    for name, bodies in requests.items():
+        first[name] = [_timed(connection.ask, body) for body in bodies]
+    for name, bodies in requests.items():
+        again[name] = quartiles([_timed(connection.ask, body) for _ in range(_ROUNDS) for body in bodies])
     return {"first": first, "again": again}
 
 
@@ -250,7 +249,7 @@ def measure(growing: Growing, *, cold_at: int) -> None:
     if growing.noted("asked") is None:
         growing.note("restart_seconds", round(restarted(growing), 2))
         growing.note("asked", asked(growing))
-        growing.note("memory_mib", sum(p.memory()["held"] for p in growing.casbah.processes()) // _MIB)
+        growing.note("memory_mib", memory_of(growing.casbah) // _MIB)
     if growing.months == cold_at and growing.noted("cold") is None:
         growing.casbah.stop()
         growing.note("cold", cold.all_measured(growing.casbah, growing.newest, rounds=_ROUNDS))
