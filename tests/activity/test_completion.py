@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from activity.test_search import NAMES, setting
+from activity.test_search import NAMES, context
 from casbah.activity.language import FILTERS
 from casbah.activity.query import where
 from casbah.activity.search import grouping
-from casbah.activity.search.compiled import filters_of
+from casbah.activity.search.compiled import filters_of_search
 from casbah.activity.search.completion import (
     fields_like,
     forms_of,
@@ -65,7 +65,7 @@ PLACES: list[tuple[str, str, str, str | None, dict[str, Any]]] = [
 @pytest.mark.parametrize(("marked", "replaced", "typed", "name", "beside"), PLACES)
 def test_what_is_being_typed(marked: str, replaced: str, typed: str, name: str | None, beside: dict[str, Any]) -> None:
     text, cursor = marked.replace("|", ""), marked.index("|")
-    read = typed_at(text, cursor, setting())
+    read = typed_at(text, cursor, context())
     assert text[read.start : read.end] == replaced
     assert read.text == typed
     assert (read.target.row.name if read.target else None) == name
@@ -76,7 +76,7 @@ def test_what_is_being_typed(marked: str, replaced: str, typed: str, name: str |
 def test_a_rest_that_cannot_be_read_is_pointed_at(marked: str) -> None:
     text, cursor = marked.replace("|", ""), marked.index("|")
     with pytest.raises(SearchError) as refusal:
-        typed_at(text, cursor, setting())
+        typed_at(text, cursor, context())
     assert text[refusal.value.position : refusal.value.position + refusal.value.length] in ("usr", "zzz")
 
 
@@ -84,7 +84,7 @@ def test_any_place_of_any_search_is_read_or_refused() -> None:
     texts = ['user:"a, b" OR (app:okta -ip:10.0.0.0/8) "x y"* since:7d..', '((a) -"b', "a:b:c,,*..", '"', "-(", ")"]
     for text, cursor in [(one, place) for one in texts for place in range(len(one) + 1)]:
         try:
-            typed = typed_at(text, cursor, setting())
+            typed = typed_at(text, cursor, context())
         except SearchError as error:
             places = (error.position, error.position + error.length)
         else:
@@ -120,33 +120,33 @@ def test_every_suggested_value_is_read_back(name: str) -> None:
     """Whatever the value: written after its field, it means what is counted."""
     row = FILTERS[name]
     field = f"{field_of(row)}:"
-    typed = typed_at(field, len(field), setting())
+    typed = typed_at(field, len(field), context())
     values = [value for value in telling_values(name, "eq") if not isinstance(value, list)]
     for value in (*values, *(value for value, _ in NAMES.get(name, ()))):
-        suggestion = value_suggestion(typed, value, "", setting())
-        counted = where(meaning(typed, suggestion, setting()), now=NOW)
+        suggestion = value_suggestion(typed, value, "", context())
+        counted = where(meaning(typed, suggestion, context()), now=NOW)
         assert counted == where({name: {"eq": [value]}}, now=NOW)
-        assert counted == where(filters_of(field + suggestion.text, setting()), now=NOW)
+        assert counted == where(filters_of_search(field + suggestion.text, context()), now=NOW)
 
 
 @pytest.mark.parametrize("name", sorted({name for name, target in TARGETS.items()}))
 @pytest.mark.parametrize("value", ["", "ann", 'a "b", c', "to", "7", "*a"])
 def test_every_suggested_form_is_read_back(name: str, value: str) -> None:
     text = f"{name}:{value}" if value.isalnum() or value in ("", "*a") else f'{name}:"{value[:-1]}'
-    typed = typed_at(text, len(text), setting())
+    typed = typed_at(text, len(text), context())
     for suggestion in (*forms_of(typed), *moments_of(typed)):
         written = text[: typed.start] + suggestion.text
         if suggestion.counted:
-            assert filters_of(written, setting()) == meaning(typed, suggestion, setting())
+            assert filters_of_search(written, context()) == meaning(typed, suggestion, context())
         else:
             assert not suggestion.complete
             with pytest.raises(SearchError, match="a value is missing"):
-                filters_of(written, setting())
+                filters_of_search(written, context())
 
 
 def test_fields_to_group_by_are_suggested() -> None:
     assert {"by:", "distinct:"} <= {one.text for one in fields_like("")}
-    typed = typed_at("by:app,us", 9, setting())
+    typed = typed_at("by:app,us", 9, context())
     assert (typed.names_field, typed.text) == (True, "us")
     assert [one.text for one in grouped_fields(typed.text)] == ["user"]
     for one in grouped_fields(""):
@@ -154,12 +154,12 @@ def test_fields_to_group_by_are_suggested() -> None:
 
 
 def test_times_are_suggested() -> None:
-    texts = [one.text for one in moments_of(typed_at("since:", 6, setting()))]
+    texts = [one.text for one in moments_of(typed_at("since:", 6, context()))]
     assert texts == ["today", "yesterday", "24h", "7d", "30d", "90d"]
-    assert [one.text for one in moments_of(typed_at("date:", 5, setting()))] == ["today", "yesterday"]
+    assert [one.text for one in moments_of(typed_at("date:", 5, context()))] == ["today", "yesterday"]
 
 
 def test_a_value_of_another_role_says_so() -> None:
-    typed = typed_at("targetgroup:", 12, setting())
-    suggestion = value_suggestion(typed, "g1", "", setting())
-    assert meaning(typed, suggestion, setting()) == {"user.tags": {"eq": ["g1", {"role": 2}]}}
+    typed = typed_at("targetgroup:", 12, context())
+    suggestion = value_suggestion(typed, "g1", "", context())
+    assert meaning(typed, suggestion, context()) == {"user.tags": {"eq": ["g1", {"role": 2}]}}

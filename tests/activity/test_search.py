@@ -11,7 +11,7 @@ from casbah.activity import matching
 from casbah.activity.language import FILTERS
 from casbah.activity.query import where
 from casbah.activity.record import Reading
-from casbah.activity.search.compiled import Setting, filters_of, grouped_filters_of
+from casbah.activity.search.compiled import SearchContext, filters_of_search, grouped_filters_of
 from casbah.activity.search.forms import TARGETS
 from casbah.activity.search.grouping import has_groups
 from casbah.activity.search.moments import zone_named
@@ -21,8 +21,8 @@ from casbah.errors import RequestError, SearchError
 from samples import NOW
 
 
-def written(filters, setting: Setting) -> str:
-    return " ".join(text for text, _ in conditions(filters, setting))
+def written(filters, context: SearchContext) -> str:
+    return " ".join(text for text, _ in conditions(filters, context))
 
 
 NAMES = {
@@ -42,8 +42,8 @@ NAMES = {
 }
 
 
-def setting(zone: str = "UTC", now: int = NOW) -> Setting:
-    return Setting(now, zone_named(zone) or UTC, lambda name: NAMES.get(name, ()))
+def context(zone: str = "UTC", now: int = NOW) -> SearchContext:
+    return SearchContext(now, zone_named(zone) or UTC, lambda name: NAMES.get(name, ()))
 
 
 # fmt: off
@@ -180,29 +180,31 @@ REFUSED: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("text", "filters"), MEANINGS)
 def test_a_search_means_these_filters(text: str, filters: dict[str, Any]) -> None:
-    assert filters_of(text, setting()) == filters
+    assert filters_of_search(text, context()) == filters
     where(filters, now=NOW, groups=True)
 
 
 @pytest.mark.parametrize(("text", "part", "message"), REFUSED)
 def test_a_search_that_cannot_be_read_is_refused_with_the_place(text: str, part: str, message: str) -> None:
     with pytest.raises(SearchError) as refusal:
-        filters_of(text, setting())
+        filters_of_search(text, context())
     assert message in str(refusal.value)
     error = refusal.value
     assert text[error.position : error.position + error.length] == part or (not part and error.position == len(text))
 
 
 def test_days_are_those_of_the_zone() -> None:
-    assert filters_of("since:2023-11-14", setting("+01:00")) == {"date": {"gte": [1_699_916_400_000]}}
-    assert filters_of("since:today", setting("+02:00", now=NOW)) == {"date": {"gte": [1_699_999_200_000]}}
-    assert filters_of("date:2023-11-14T00:00Z", setting("+01:00")) == filters_of("date:2023-11-14T00:00", setting())
+    assert filters_of_search("since:2023-11-14", context("+01:00")) == {"date": {"gte": [1_699_916_400_000]}}
+    assert filters_of_search("since:today", context("+02:00", now=NOW)) == {"date": {"gte": [1_699_999_200_000]}}
+    assert filters_of_search("date:2023-11-14T00:00Z", context("+01:00")) == filters_of_search(
+        "date:2023-11-14T00:00", context()
+    )
 
 
 @pytest.mark.parametrize("text", [text for text, _ in MEANINGS])
 def test_a_written_search_means_the_same_as_the_one_that_was_read(text: str) -> None:
-    filters = filters_of(text, setting())
-    assert where(filters_of(written(filters, setting()), setting()), now=NOW, groups=True) == where(
+    filters = filters_of_search(text, context())
+    assert where(filters_of_search(written(filters, context()), context()), now=NOW, groups=True) == where(
         filters, now=NOW, groups=True
     )
 
@@ -214,7 +216,7 @@ def test_every_filter_and_operator_is_written_and_read_back(name: str, operator:
     """By every value that tells something, alone and together, over records that tell something."""
     for value in samples.telling_values(name, operator):
         filters = {name: {operator: value}}
-        text = written(filters, setting())
+        text = written(filters, context())
         assert not _disagreements(filters, text, readings), (filters, text)
 
 
@@ -222,7 +224,7 @@ def test_random_filters_are_written_and_read_back(readings: list[Reading]) -> No
     chance = random.Random(7)
     for _ in range(200):
         filters = samples.random_filters(chance, [dict(reading.record) for reading in readings[:200]])
-        text = written(filters, setting())
+        text = written(filters, context())
         assert not _disagreements(filters, text, readings), (filters, text)
 
 
@@ -233,7 +235,7 @@ def readings() -> list[Reading]:
 
 def _disagreements(filters: dict[str, Any], text: str, readings: list[Reading]) -> list[str]:
     """The ids of records that one of the filters and the written search find, and the other does not."""
-    meant, again = where(filters, now=NOW), where(filters_of(text, setting()), now=NOW, groups=True)
+    meant, again = where(filters, now=NOW), where(filters_of_search(text, context()), now=NOW, groups=True)
     if simplified(meant) == simplified(again):
         return []
     return [r.record["_id"] for r in readings if matching._holds(again, r) != matching._holds(meant, r)]
@@ -251,7 +253,7 @@ def test_any_text_is_read_or_refused_with_its_place() -> None:
     for _ in range(4_000):
         text = "".join(chance.choices(parts, k=chance.randrange(1, 9)))
         try:
-            filters = filters_of(text, setting())
+            filters = filters_of_search(text, context())
             meant = where(filters, now=NOW, groups=True)
         except SearchError as error:
             positions.append(len(text) - error.position)
@@ -259,8 +261,8 @@ def test_any_text_is_read_or_refused_with_its_place() -> None:
         except RequestError:  # A value that its filter does not take, as in `filters`.
             continue
         read += 1
-        again = filters_of(written(filters, setting()), setting())
-        assert simplified(where(again, now=NOW, groups=True)) == simplified(meant), (text, written(filters, setting()))
+        again = filters_of_search(written(filters, context()), context())
+        assert simplified(where(again, now=NOW, groups=True)) == simplified(meant), (text, written(filters, context()))
     assert read > 500
     assert min(positions) >= 0
 
@@ -278,11 +280,11 @@ GROUPED: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("text", "conditions", "groups"), GROUPED)
 def test_groups_stand_beside_conditions(text: str, conditions: str, groups: str) -> None:
-    filters, grouping = grouped_filters_of(text, setting())
-    assert filters == filters_of(conditions, setting())
+    filters, grouping = grouped_filters_of(text, context())
+    assert filters == filters_of_search(conditions, context())
     assert str(grouping) == groups
     assert has_groups(text) == bool(groups)
-    assert grouped_filters_of(f"{conditions} {grouping}", setting()) == (filters, grouping)
+    assert grouped_filters_of(f"{conditions} {grouping}", context()) == (filters, grouping)
 
 
 WRONG_GROUPS: list[tuple[str, int, str]] = [
@@ -306,7 +308,7 @@ WRONG_GROUPS: list[tuple[str, int, str]] = [
 @pytest.mark.parametrize(("text", "place", "reason"), WRONG_GROUPS)
 def test_groups_that_cannot_be_read(text: str, place: int, reason: str) -> None:
     with pytest.raises(SearchError) as refusal:
-        grouped_filters_of(text, setting())
+        grouped_filters_of(text, context())
     assert str(refusal.value).startswith(f"search, character {place}: {reason}")
 
 
@@ -318,12 +320,12 @@ def test_whether_a_search_asks_for_groups(text: str, has: bool) -> None:
 def test_every_field_that_counts_makes_groups() -> None:
     for row in FILTERS.values():
         for name in (*row.short, row.name, *row.aliases) if row.countable else ():
-            assert grouped_filters_of(f"by:{name}", setting())[1].by == (row,)
+            assert grouped_filters_of(f"by:{name}", context())[1].by == (row,)
 
 
 def test_a_search_for_activities_has_no_groups() -> None:
     with pytest.raises(SearchError, match="character 3: by: makes groups"):
-        filters_of("a by:ip", setting())
+        filters_of_search("a by:ip", context())
 
 
 ODD = (
@@ -338,7 +340,7 @@ def test_every_value_means_valid_filters_or_is_pointed_at(name: str) -> None:
     for value in ODD:
         text = f"country:DE {name}:{value}"
         try:
-            filters = filters_of(text, setting())
+            filters = filters_of_search(text, context())
         except SearchError as error:
             assert len("country:DE ") <= error.position < len(text), (text, str(error))  # noqa: PT017  no error is fine, too
         else:

@@ -18,25 +18,25 @@ CHOSEN = [
 
 @pytest.mark.parametrize("pairs, given, expected", CHOSEN)
 def test_settings_on_the_command_line(pairs, given, expected):
-    assert options.named(pairs, given) == expected
+    assert options.with_set(pairs, given) == expected
 
 
 @pytest.mark.parametrize("pair", ["throtle=1", "throttle", "=1", ""])
 def test_what_is_no_setting_is_refused_with_the_nearest_name(pair):
     with pytest.raises(UnknownSettingError, match=r"<setting>=<value>") as refused:
-        options.named([pair], {})
+        options.with_set([pair], {})
     assert ("did you mean 'throttle'" in str(refused.value)) == pair.startswith("thro")
 
 
 def test_mimic_sets_what_nobody_else_has_set(monkeypatch):
     monkeypatch.setenv("CASBAH_MIMIC", "mdca")
     monkeypatch.setenv("CASBAH_MIMIC_LIST_END", "77")
-    chosen = options.chosen(throttle="off")
+    chosen = options.read_settings(throttle="off")
     assert (chosen.throttle, chosen.mimic_list_end, chosen.mimic_window) == (None, 77, 30 * 86_400_000)
 
 
 def test_without_mimic_nothing_is_narrower():
-    chosen = options.chosen()
+    chosen = options.read_settings()
     assert (chosen.throttle, chosen.mimic_list_end, chosen.mimic_window, chosen.mimic_scan_total) == (None,) * 3 + (
         True,
     )

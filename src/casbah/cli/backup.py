@@ -123,7 +123,7 @@ def restore(
 
     Example: casbah backup restore /backup/casbah --store /data/casbah
     """
-    target, folder = open_target(place, endpoint=endpoint), options.chosen(store=store).store
+    target, folder = open_target(place, endpoint=endpoint), options.read_settings(store=store).store
     backup = archive.one_of(target, name)
     errors = _restored(target, backup, folder)
     if errors:

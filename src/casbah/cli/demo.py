@@ -74,7 +74,7 @@ def demo(
     Example: casbah demo --count 5000
     """
     folder = store or os.environ.get(SETTINGS["store"].variable) or _FOLDER
-    settings = options.chosen(store=str(Path(folder).resolve()), port=port)
+    settings = options.read_settings(store=str(Path(folder).resolve()), port=port)
     migrate_first(settings)
     _check_folder(settings.store)
     with compose.build(settings) as application:
@@ -125,7 +125,7 @@ def _listening_somewhere(settings: Settings) -> Any:
     try:
         return listening(settings)
     except AddressTakenError:
-        return listening(options.chosen(store=str(settings.store), port="0"))
+        return listening(options.read_settings(store=str(settings.store), port="0"))
 
 
 class _Samples:

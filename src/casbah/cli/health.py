@@ -38,7 +38,7 @@ def health(
 
     Example: casbah health --ready
     """
-    settings = options.chosen(**options.named(chosen or (), {"store": store}))
+    settings = options.read_settings(**options.with_set(chosen or (), {"store": store}))
     typer.echo(_state(settings, "/readyz" if ready else "/livez", seconds))
 
 

@@ -54,7 +54,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
     """
     _require_paths(paths)
     named = options.local_zone(zone)
-    settings = options.chosen(store=store) if dry else options.new_or_existing(store=store)
+    settings = options.read_settings(store=store) if dry else options.new_or_existing(store=store)
     new = not dry and not options.holds_store(settings)
     rejects_file = _no_rejects(rejects) if dry else _rejects(rejects, settings)
     files: list[FileReport] = []

@@ -84,14 +84,14 @@ def local_zone(name: str | None) -> tzinfo | None:
     return zone
 
 
-def chosen(**overrides: str | None) -> Settings:
+def read_settings(**overrides: str | None) -> Settings:
     """The settings: `overrides`, else the environment, else the defaults."""
     return settings.read(os.environ, **overrides)
 
 
 def existing(**overrides: str | None) -> Settings:
     """The settings of a command that never creates a store, so that a mistyped path is an error."""
-    settings = chosen(**overrides)
+    settings = read_settings(**overrides)
     require_store(settings, hint="--store")
     return settings
 
@@ -118,7 +118,7 @@ def new_or_existing(**overrides: str | None) -> Settings:
 
     Raises typer.BadParameter for a folder with other files, which is probably a mistyped path.
     """
-    settings = chosen(**overrides)
+    settings = read_settings(**overrides)
     folder = settings.store
     if holds_store(settings):
         return settings
@@ -152,7 +152,7 @@ def require_store(settings: Settings, *, hint: str) -> None:
         )
 
 
-def named(pairs: Sequence[str], options: Mapping[str, str | None]) -> dict[str, str | None]:
+def with_set(pairs: Sequence[str], options: Mapping[str, str | None]) -> dict[str, str | None]:
     """The settings of `--set`, overridden by `options`. Raises UnknownSettingError."""
     result: dict[str, str | None] = {}
     for pair in pairs:

@@ -52,7 +52,7 @@ def pull(
 
     Example: casbah pull okta --once --file pull.toml
     """
-    settings = (options.existing if listed else options.chosen)(store=store, pull=file)
+    settings = (options.existing if listed else options.read_settings)(store=store, pull=file)
     if settings.pull is None:
         raise BadPullFileError("no pull configuration: name a file with --file or CASBAH_PULL (docs/pull.md)")
     entries = read(settings.pull)

@@ -62,7 +62,7 @@ def reconcile(  # noqa: PLR0913  one parameter per option
     if a == b == STDIN:
         raise typer.BadParameter("only one side can be stdin", param_hint="B")
     local = options.local_zone(zone)
-    settings = options.existing(store=store) if b is None else options.chosen()
+    settings = options.existing(store=store) if b is None else options.read_settings()
     chosen = condition.filters(conditions or [], filters)
     detector = Detector.of(connectors(settings.sources))
     sides = Side(A, a), Side(B, _store_name(settings) if b is None else b)

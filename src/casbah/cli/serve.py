@@ -42,7 +42,7 @@ def serve(
     To test clients: casbah serve --mimic mdca --set throttle=off --set mimic_fail=502:0.1
     """
     overrides = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
-    settings = options.chosen(**options.named(chosen or (), overrides))
+    settings = options.read_settings(**options.with_set(chosen or (), overrides))
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
     raise_file_limit()

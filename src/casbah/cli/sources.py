@@ -24,7 +24,7 @@ def sources(
 
     Example: casbah sources okta
     """
-    known = connectors(options.chosen(store=store).sources)
+    known = connectors(options.read_settings(store=store).sources)
     if name is not None and name not in known:
         raise UnknownSourceError(name, tuple(known))
     chosen = list(known.values()) if name is None else [known[name]]

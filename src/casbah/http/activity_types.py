@@ -18,8 +18,8 @@ from casbah.activity.text import folded
 from casbah.errors import MalformedBodyError, describe
 from casbah.http.answers import Answer
 from casbah.http.context import RequestContext
-from casbah.http.distinct import distinct
 from casbah.http.entities import app_name
+from casbah.http.listed_values import distinct
 from casbah.http.request_schemas import Parameter
 
 _SERVICES = re.compile(r"eq\((?:i:[0-9]{1,18},?)+\)")

@@ -55,7 +55,7 @@ def application(services: Services, *, writer_proxy: ASGIApp | None = None) -> A
             await _run_lifespan(receive, send)
         elif scope["type"] == "http" and writer_proxy is not None and _needs_writer(scope):
             begun = time.perf_counter()
-            known = not _has_body(scope) or await _is_admitted(scope, services)
+            known = not _has_body(scope) or await _has_known_caller(scope, services)
             failure = await _failure(writer_proxy, scope if known else _without_body(scope), receive, send)
             if failure is not None:
                 request = Request(scope, receive)
@@ -209,7 +209,7 @@ def _matching_routes(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, 
 
 async def _respond_permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
     caller = request.state.caller = await _caller(request, services)
-    quota = None if caller.owner else await _admit(caller, services)
+    quota = None if caller.owner else await _throttle(caller, services)
     context = _context(request, services, caller, path)
     try:
         caller.require(route.permission)
@@ -251,7 +251,7 @@ def _authenticate(request: Request, authorization: str | None, services: Service
     return services.authenticator.caller(authorization, request.headers.get(TENANT_HEADER), address=address_of(request))
 
 
-async def _admit(caller: Caller, services: Services) -> Quota | None:
+async def _throttle(caller: Caller, services: Services) -> Quota | None:
     if services.throttle.is_remote:
         return await services.pools.authenticator.run(services.throttle.admit, caller.tenant_id.name)
     return services.throttle.admit(caller.tenant_id.name)
@@ -268,7 +268,7 @@ async def _call_handler(context: WriterContext, route: Route) -> Response:
     return respond(await route.handler(context), route.status)
 
 
-async def _is_admitted(scope: Scope, services: Services) -> bool:
+async def _has_known_caller(scope: Scope, services: Services) -> bool:
     """Whether the body of a request for the writer is worth sending on: not if the writer will refuse its caller."""
     request = Request(dict(scope))
     if not is_below(_raw_path(request), GUARDED):

@@ -17,7 +17,7 @@ from casbah.activity.fields import Field
 from casbah.activity.language import FILTERS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import filters_of, limit_of, where, whole_of
-from casbah.activity.search.compiled import Setting
+from casbah.activity.search.compiled import SearchContext
 from casbah.activity.search.completion import (
     Suggestion,
     Typed,
@@ -35,7 +35,7 @@ from casbah.http.answers import Answer, Count
 from casbah.http.context import RequestContext
 from casbah.http.facets import shown, stored_prefix
 from casbah.http.request_schemas import Parameter, ref
-from casbah.http.search_parameters import SEARCH_PARAMETERS, search_of, search_setting
+from casbah.http.search_parameters import SEARCH_PARAMETERS, search_context_of, search_of
 from casbah.store.contract import FacetQuery, FieldValue
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 50
@@ -78,13 +78,15 @@ class Completions(Answer):
 async def complete_search(context: RequestContext) -> Completions:
     body = await context.parameters()
     text = search_of(body, context)
-    setting = await search_setting(body, context)
-    typed = typed_at(text, _cursor(body, text), setting)
+    search_context = await search_context_of(body, context)
+    typed = typed_at(text, _cursor(body, text), search_context)
     limit = limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT)
     bounds = context.services.bounds
-    rest = p.both(*(where(one, now=setting.now, bounds=bounds, groups=True) for one in (filters_of(body), typed.rest)))
+    rest = p.both(
+        *(where(one, now=search_context.now, bounds=bounds, groups=True) for one in (filters_of(body), typed.rest))
+    )
     deadline = Deadline.after(SECONDS, gone=context.gone)
-    return await context.search(_completions, _Completion(typed, rest, limit, setting, deadline, context))
+    return await context.search(_completions, _Completion(typed, rest, limit, search_context, deadline, context))
 
 
 def _cursor(body: Mapping[str, Any], text: str) -> int:
@@ -108,7 +110,7 @@ class _Completion:
     typed: Typed
     rest: Predicate
     limit: int
-    setting: Setting
+    search_context: SearchContext
     deadline: Deadline
     context: RequestContext
 
@@ -130,7 +132,7 @@ class _Completion:
         """How many activities match a suggestion beside the rest; None if it is not complete."""
         if not suggestion.counted:
             return None
-        meant = where(meaning(self.typed, suggestion, self.setting), now=self.setting.now, groups=True)
+        meant = where(meaning(self.typed, suggestion, self.search_context), now=self.search_context.now, groups=True)
         return self.context.tenant.count(p.both(self.rest, meant), deadline=self.deadline)
 
     def _written(self) -> Iterator[Suggestion]:
@@ -153,7 +155,7 @@ class _Completion:
         if typed.target is None or not typed.target.row.countable or not typed.takes_values:
             return
         row = typed.target.row
-        names = {_key(value): (value, name) for value, name in self.setting.names(row.name)}
+        names = {_key(value): (value, name) for value, name in self.search_context.names(row.name)}
         counts = self._frequent(typed.target, typed, limit, named=bool(row.choices))
         present = {_key(value) for value, _ in counts}
         absent = [
@@ -163,7 +165,7 @@ class _Completion:
         ]
         for value, total in [*counts, *absent]:
             name = names.get(_key(value), (value, ""))[1]
-            suggestion = value_suggestion(typed, value, name, self.setting)
+            suggestion = value_suggestion(typed, value, name, self.search_context)
             begins = not row.choices and total is not None
             if begins or not names or _is_meant(typed.text, value, suggestion):
                 yield suggestion, total if typed.sign in _EQUAL else None

@@ -26,8 +26,8 @@ from casbah.errors import LimitExceededError, NoSuchEntityError
 from casbah.http import entity_filters
 from casbah.http.answers import Answer, CountedPage
 from casbah.http.context import RequestContext
-from casbah.http.distinct import Distinct, distinct, having, latest
 from casbah.http.entity_filters import Condition, EntityQuery
+from casbah.http.listed_values import Distinct, distinct, having, latest
 from casbah.ingest.apps import APPS
 from casbah.ingest.times import iso
 

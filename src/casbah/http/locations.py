@@ -17,9 +17,9 @@ from casbah.activity.text import folded
 from casbah.errors import MalformedBodyError, describe
 from casbah.http.answers import Answer, Count, NoMore
 from casbah.http.context import RequestContext
-from casbah.http.distinct import distinct, having, latest
 from casbah.http.entities import key_term
 from casbah.http.examples import AN_ENTITY
+from casbah.http.listed_values import distinct, having, latest
 from casbah.http.request_schemas import Parameter
 
 _COUNTRY = FIELDS["country"]

@@ -40,7 +40,7 @@ BODIES: Mapping[str, Schema] = {
     ),
 }
 
-_CHANGES = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
+_PERMISSION_TO_CHANGE = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
 """Permission to add and remove rules: a rule that deletes is a deferred deletion, so it needs the same one."""
 
 
@@ -121,7 +121,7 @@ async def list_rules(context: WriterContext) -> WholeList[RuleAnswer]:
 async def add_rule(context: WriterContext) -> RuleAnswer:
     body = await read_irreversible(context, known=("name", "action", "filters", "days"), flags=("everything",))
     action = _action(body.get("action"))
-    context.caller.require(_CHANGES[action])
+    context.caller.require(_PERMISSION_TO_CHANGE[action])
     rule = Rule(
         id=new_id(),
         name=name_of(body.get("name")),
@@ -138,7 +138,7 @@ async def add_rule(context: WriterContext) -> RuleAnswer:
 async def remove_rule(context: WriterContext) -> RuleAnswer:
     rules = context.writer.retention.rules
     rule = await context.quick(rules.one, context.path["rule"], context.tenant_id)
-    context.caller.require(_CHANGES[rule.action])
+    context.caller.require(_PERMISSION_TO_CHANGE[rule.action])
     removed = await context.quick(rules.remove, context.path["rule"], context.tenant_id)
     return answer_from(RuleAnswer, removed)
 

@@ -89,7 +89,9 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """One path without authentication. A response that is not JSON has its `media_type`."""
+    """One path that needs no caller; a handler may still ask for one (`health.metrics`). A response that is not JSON has its
+    `media_type`.
+    """
 
     operation: str
     tag: str

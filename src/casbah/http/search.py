@@ -12,7 +12,7 @@ from casbah.activity.search.printed import conditions
 from casbah.http.activities import PageAnswer, respond_with_page
 from casbah.http.answers import Answer, SentFilters
 from casbah.http.context import RequestContext
-from casbah.http.search_parameters import filters_in, grouped_filters_in, search_setting
+from casbah.http.search_parameters import filters_in, grouped_filters_in, search_context_of
 
 
 class ConditionAnswer(Answer):
@@ -37,7 +37,7 @@ async def explain_search(context: RequestContext) -> Explanation:
     body = await context.parameters()
     filters, grouping = await grouped_filters_in(body, context)
     where(filters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
-    parts = conditions(filters, await search_setting(body, context))
+    parts = conditions(filters, await search_context_of(body, context))
     explained = [ConditionAnswer(text, part) for text, part in parts]
     if grouping == NONE:
         return Explanation(" ".join(text for text, _ in parts), filters, explained)

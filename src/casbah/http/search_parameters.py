@@ -6,8 +6,7 @@ from typing import Any
 
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import filters_of, where
-from casbah.activity.search.compiled import Filters, Setting, grouped_filters_of, joined
-from casbah.activity.search.compiled import filters_of as filters_of_search
+from casbah.activity.search.compiled import Filters, SearchContext, filters_of_search, grouped_filters_of, joined
 from casbah.activity.search.grouping import NONE, Grouping
 from casbah.activity.search.moments import zone_named
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
@@ -25,9 +24,9 @@ SEARCH_PARAMETERS = (
 )
 
 
-async def search_setting(body: Mapping[str, Any], context: RequestContext) -> Setting:
+async def search_context_of(body: Mapping[str, Any], context: RequestContext) -> SearchContext:
     """What a search in this request is read with. Raises MalformedBodyError for an unknown zone."""
-    return Setting(context.services.clock(), zone_of(body), await names_of_values(context))
+    return SearchContext(context.services.clock(), zone_of(body), await names_of_values(context))
 
 
 def zone_of(body: Mapping[str, Any]) -> tzinfo:
@@ -54,7 +53,7 @@ async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
     zone_of(body)
     if not text:
         return filters
-    searched = filters_of_search(text, await search_setting(body, context))
+    searched = filters_of_search(text, await search_context_of(body, context))
     return _both(filters, searched, context)
 
 
@@ -64,7 +63,7 @@ async def grouped_filters_in(body: Mapping[str, Any], context: RequestContext) -
     zone_of(body)
     if not text:
         return filters, NONE
-    searched, grouping = grouped_filters_of(text, await search_setting(body, context))
+    searched, grouping = grouped_filters_of(text, await search_context_of(body, context))
     return _both(filters, searched, context), grouping
 
 

@@ -15,8 +15,8 @@ from casbah.activity.query import choice_of, count_of, filters_of, page_limit_of
 from casbah.errors import MalformedBodyError
 from casbah.http.answers import CountedPage
 from casbah.http.context import RequestContext
-from casbah.http.distinct import Distinct, distinct
 from casbah.http.entities import Group
+from casbah.http.listed_values import Distinct, distinct
 from casbah.http.request_schemas import PAGE_PARAMETERS, Parameter, Schema, choice, query_body, strict_body
 
 USER_TAG_PARAMETERS = (

@@ -145,7 +145,7 @@ class Server(uvicorn.Server):
 
 
 class Acceptor:
-    """Accepts connections from a socket that several processes accept from, so that all have about as many.
+    """Accepts connections from a socket; where several processes do, all have about as many.
 
     The kernel wakes every process for a connection, and the first to accept gets it. One that has more connections than
     another waits a moment first.

@@ -50,7 +50,7 @@ _UNION = frozenset(OPERATORS) - {"deq"} - {row.name for row in OPERATORS.values(
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SearchContext:
     """What a search is read with: the time now (ms since the epoch), the zone of its times, and the names of values."""
 
     now: int
@@ -58,25 +58,25 @@ class Setting:
     names: Names
 
 
-def filters_of(text: str, setting: Setting) -> Filters:
+def filters_of_search(text: str, context: SearchContext) -> Filters:
     """The filters that a search without groups means. Raises SearchError."""
-    return filters_of_tree(grouping.ungrouped(text), setting)
+    return filters_of_tree(grouping.ungrouped(text), context)
 
 
-def grouped_filters_of(text: str, setting: Setting) -> tuple[Filters, Grouping]:
+def grouped_filters_of(text: str, context: SearchContext) -> tuple[Filters, Grouping]:
     """The filters and the groups that a search means. Raises SearchError."""
     node, groups = grouping.separated(text)
-    return filters_of_tree(node, setting), groups
+    return filters_of_tree(node, context), groups
 
 
-def filters_of_tree(tree: Node, setting: Setting) -> Filters:
+def filters_of_tree(tree: Node, context: SearchContext) -> Filters:
     """The filters of a search that was read already. Raises SearchError."""
-    return _Compiler(setting).filters(tree)
+    return _Compiler(context).filters(tree)
 
 
 class _Compiler:
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, context: SearchContext) -> None:
+        self._context = context
 
     def filters(self, node: Node) -> Filters:
         match node:
@@ -118,7 +118,7 @@ class _Compiler:
     def _checked(self, filters: Filters, target: Target, value: Value) -> Filters:
         """The filters of one value, if it is valid."""
         try:
-            where(filters, now=self._setting.now, groups=True)
+            where(filters, now=self._context.now, groups=True)
         except BadValueError as error:
             span, piece = value.span, value.piece
             may_begin = piece and not value.sign and "startswith" in target.row.operators
@@ -147,8 +147,8 @@ class _Compiler:
         if row.field.kind in CLOSED and shape is not Shape.PLAIN:
             return "eq", self._matching_names(row, piece)
         operands = self._operands(row, piece, shape)
-        if shape is Shape.PLAIN and known.is_unknown(row, operands[0], self._setting.names):
-            raise _error_at(known.message(row, piece.text, self._setting.names), piece)
+        if shape is Shape.PLAIN and known.is_unknown(row, operands[0], self._context.names):
+            raise _error_at(known.message(row, piece.text, self._context.names), piece)
         return SHAPES[shape], operands
 
     def _operands(self, row: Filter, piece: Piece, shape: Shape) -> list[Any]:
@@ -165,7 +165,7 @@ class _Compiler:
 
     def _named(self, row: Filter, piece: Piece) -> Any:
         """The value of that name, or the text itself."""
-        pairs = self._setting.names(row.name)
+        pairs = self._context.names(row.name)
         wanted = piece.text.casefold()
         if any(str(value).casefold() == wanted for value, _ in pairs if value is not None):
             return _plain(row, piece.text)
@@ -182,7 +182,7 @@ class _Compiler:
 
     def _only_containing(self, row: Filter, piece: Piece) -> Any:
         """The value whose name alone contains the text."""
-        pairs = self._setting.names(row.name)
+        pairs = self._context.names(row.name)
         names = {name: value for value, name in pairs if piece.text.casefold() in name.casefold() and piece.text}
         if len(names) == 1:
             return next(iter(names.values()))
@@ -196,7 +196,7 @@ class _Compiler:
     def _matching_names(self, row: Filter, piece: Piece) -> list[Any]:
         before, after = "*" * piece.star_before, "*" * piece.star_after
         pattern = before + _without_wildcards(piece.text.casefold()) + after
-        values = [value for value, name in self._setting.names(row.name) if fnmatchcase(name.casefold(), pattern)]
+        values = [value for value, name in self._context.names(row.name) if fnmatchcase(name.casefold(), pattern)]
         if not values:
             raise _error_at(f"{row.label}: no value has such a name", piece)
         return values
@@ -253,11 +253,11 @@ class _Compiler:
         if isinstance(moment, moments.Ago):
             if operator in RELATIVE:
                 return {RELATIVE[operator]: [moment.days]}
-            return {operator: [self._setting.now - moment.ms]}
+            return {operator: [self._context.now - moment.ms]}
         return {operator: [moment.first if operator in ("gte", "lt") else moment.last]}
 
     def _read(self, piece: Piece) -> moments.Moments | moments.Ago:
-        read = moments.read(piece.text, now=self._setting.now, zone=self._setting.zone)
+        read = moments.read(piece.text, now=self._context.now, zone=self._context.zone)
         if read is None or _shape(piece) is not Shape.PLAIN or piece.suffix:
             raise _error_at(f"expected {moments.EXPECTED}", piece)
         return read

@@ -13,7 +13,7 @@ from typing import Any
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, Catalog, Filter
 from casbah.activity.search import grouping, syntax
-from casbah.activity.search.compiled import Filters, Setting, filters_of, filters_of_tree
+from casbah.activity.search.compiled import Filters, SearchContext, filters_of_search, filters_of_tree
 from casbah.activity.search.forms import (
     AFFIXES,
     BOUNDS,
@@ -82,13 +82,13 @@ class Suggestion:
     counted: bool = True
 
 
-def typed_at(text: str, cursor: int, setting: Setting) -> Typed:
+def typed_at(text: str, cursor: int, context: SearchContext) -> Typed:
     """What is being typed before `cursor`. Raises SearchError if the rest of the search cannot be read."""
     start, _ = _item_before(text, cursor)
     start += text.startswith("-", start, cursor)
     named = _FIELD.match(text, start)
     target = TARGETS.get(named[1].lower()) if named else None
-    rest = _rest(text, start, _end_of_item(text, start, cursor), setting)
+    rest = _rest(text, start, _end_of_item(text, start, cursor), context)
     is_group = named is not None and named[1].lower() in _GROUPS
     if named is None or cursor < named.end() or not (target or is_group):
         end = named.end() if named and cursor > start else _end_of_item(text, start, cursor)
@@ -147,22 +147,22 @@ def moments_of(typed: Typed) -> Iterator[Suggestion]:
             yield Suggestion("value", typed.sign + text, "", counted=not typed.is_range)
 
 
-def value_suggestion(typed: Typed, value: Any, label: str, setting: Setting) -> Suggestion:
+def value_suggestion(typed: Typed, value: Any, label: str, context: SearchContext) -> Suggestion:
     """A value of the field as a suggestion."""
     if typed.target is None:
         raise AssertionError("only a field has values")
-    text = value_text(typed.target.row, value, setting)
+    text = value_text(typed.target.row, value, context)
     return Suggestion("value", typed.sign + text, label, counted=not typed.is_range)
 
 
-def meaning(typed: Typed, suggestion: Suggestion, setting: Setting) -> Filters:
+def meaning(typed: Typed, suggestion: Suggestion, context: SearchContext) -> Filters:
     """The filters of a suggestion that is counted, written after the field that it is for."""
     if typed.target is None:
         raise AssertionError("only a condition has filters")
     target = typed.target
     bounds = {bound: name for name, bound in BOUNDS.items()}
     name = bounds[target.row.name, target.bound] if target.bound else field_of(target.row, target.role)
-    return filters_of(f"{name}:{suggestion.text}", setting)
+    return filters_of_search(f"{name}:{suggestion.text}", context)
 
 
 def _fields() -> dict[str, Filter]:
@@ -258,7 +258,7 @@ def _value_at(text: str, start: int, cursor: int) -> Typed:
     return Typed(start, end, inner, {}, sign=sign, has_star=has_star, is_range=dots >= 0)
 
 
-def _rest(text: str, start: int, end: int, setting: Setting) -> Filters:
+def _rest(text: str, start: int, end: int, context: SearchContext) -> Filters:
     """The filters of what must hold beside the item between `start` and `end`, which gives its place to words in quotes."""
     stand_in = f' "{"x" * max(end - start - 2, 1)}" '
     whole = f"{text[:start]}{stand_in.lstrip()}{text[end:]}"
@@ -266,7 +266,7 @@ def _rest(text: str, start: int, end: int, setting: Setting) -> Filters:
     try:
         tree = syntax.parse(whole + ")" * depth, grouping.FIELDS)
         others = Every(tuple(_others(tree, start) or ()))
-        return filters_of_tree(grouping.without_groups(others), setting)
+        return filters_of_tree(grouping.without_groups(others), context)
     except SearchError as error:
         moved = len(whole) - len(text) if error.position > start else 0
         raise SearchError(error.message, position=error.position - moved, length=error.length) from error

@@ -8,7 +8,7 @@ from casbah.activity.fields import Kind
 from casbah.activity.language import Filter, Operator, filter_named, operator_named, positive
 from casbah.activity.query import GROUPS
 from casbah.activity.search import moments
-from casbah.activity.search.compiled import Setting
+from casbah.activity.search.compiled import SearchContext
 from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, field_of
 from casbah.activity.search.known import is_unknown
 from casbah.activity.search.syntax import is_bare, literal, quoted
@@ -23,15 +23,15 @@ _BOUND_OF = {bound: name for name, bound in BOUNDS.items()}
 _DAYS = {"gte_ndays": "gte", "lte_ndays": "lte"}
 
 
-def conditions(filters: Mapping[str, Any], setting: Setting) -> list[tuple[str, dict[str, Any]]]:
+def conditions(filters: Mapping[str, Any], context: SearchContext) -> list[tuple[str, dict[str, Any]]]:
     """The conditions of valid filters, each as a search and as filters; all of them hold together."""
-    printer = _Printer(setting)
+    printer = _Printer(context)
     return [(" ".join(printer.conditions(part)), part) for part in _separate(filters)]
 
 
-def value_text(row: Filter, value: Any, setting: Setting) -> str:
+def value_text(row: Filter, value: Any, context: SearchContext) -> str:
     """A whole value of a filter, as it is written after the field."""
-    return _Printer(setting).value(row, value)
+    return _Printer(context).value(row, value)
 
 
 def _separate(filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -47,8 +47,8 @@ def _separate(filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class _Printer:
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, context: SearchContext) -> None:
+        self._context = context
 
     def conditions(self, filters: Mapping[str, Any]) -> Iterator[str]:
         """One text per condition; all of them hold together."""
@@ -111,10 +111,10 @@ class _Printer:
     def value(self, row: Filter, value: Any) -> str:
         """A whole value: by its name, if it has one of its own."""
         text = self._called(row, value)
-        return f"={text}" if is_unknown(row, value, self._setting.names) and not text.startswith("=") else text
+        return f"={text}" if is_unknown(row, value, self._context.names) and not text.startswith("=") else text
 
     def _called(self, row: Filter, value: Any) -> str:
-        pairs = self._setting.names(row.name)
+        pairs = self._context.names(row.name)
         if row.field.kind in NAMED:
             names = [name for known, name in pairs if known is not None and _same(known, value)]
             if len(names) == 1 and sum(name.casefold() == names[0].casefold() for _, name in pairs) == 1:
@@ -146,7 +146,7 @@ class _Printer:
         return f"{field}:" + ",".join(sign + text for text in texts)
 
     def _moment(self, operator: str, value: Any) -> str:
-        zone, now = self._setting.zone, self._setting.now
+        zone, now = self._context.zone, self._context.now
         match operator:
             case "gte_ndays" | "lte_ndays":
                 days = float(value) if isinstance(value, str) else value

@@ -110,7 +110,7 @@ class Named(NamedTuple):
     replaces: bool = False
 
 
-def named(entry: Prepared, taken: TakenTerms) -> Named | None:
+def deduplicated(entry: Prepared, taken: TakenTerms) -> Named | None:
     """What to store of an entry; None if it is a duplicate. Raises TakenIdError."""
     near = s.period_of(entry.timestamp)
     dedup_key = s.dedup_key(entry.id, entry.digest)

@@ -123,7 +123,7 @@ class EmbeddedTenant(Search, Inserter):
         self, new_activities: Iterable[NewActivity | PreparedByStore], /, *, urgent: bool = False
     ) -> Future[Inserted]:
         self._require_writable()
-        return self._write_queue.insert(new_activities, urgent=urgent)
+        return self._write_queue.insert_soon(new_activities, urgent=urgent)
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, maximum: int | None = None) -> bool:
         self._require_writable()

@@ -14,7 +14,7 @@ from casbah.errors import StoreClosedError
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.deduplication import Named, TakenTerms, named
+from casbah.store.embedded.deduplication import Named, TakenTerms, deduplicated
 from casbah.store.embedded.document import columns, document
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.index_writers import IndexWriters
@@ -76,7 +76,7 @@ class WriteQueue:
         numbers may become visible before smaller ones."""
         self._groups = GroupCommit(self._store_group, writing=writing, afterwards=self._maintain)
 
-    def insert(
+    def insert_soon(
         self, new_activities: Iterable[NewActivity | contract.PreparedByStore], *, urgent: bool = False
     ) -> Future[Inserted]:
         """Store new activities. The future completes when all of them are synced to disk."""
@@ -248,7 +248,7 @@ class WriteQueue:
         for position, entry in enumerate(batch.entries):
             mark = taken.mark()
             try:
-                new = named(entry, taken)
+                new = deduplicated(entry, taken)
                 if new is None:
                     repeated.append(position)
                 elif new.replaces:

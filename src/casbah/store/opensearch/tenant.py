@@ -62,7 +62,7 @@ class OpenSearchTenant(Search, Inserter):
         *,
         urgent: bool = False,  # noqa: ARG002  a cluster reserves no space
     ) -> Future[Inserted]:
-        return self._write_queue.insert(new_activities)
+        return self._write_queue.insert_soon(new_activities)
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, maximum: int | None = None) -> bool:
         self._require_activity(activity_id)

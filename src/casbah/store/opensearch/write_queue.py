@@ -58,7 +58,7 @@ class WriteQueue:
         self._clock = clock
         self._groups = GroupCommit(self._store_group, writing=writing)
 
-    def insert(self, new_activities: Iterable[NewActivity | contract.PreparedByStore]) -> Future[Inserted]:
+    def insert_soon(self, new_activities: Iterable[NewActivity | contract.PreparedByStore]) -> Future[Inserted]:
         """Store new activities. The future completes when all of them are durable and visible."""
         return self._groups.add(Batch([ready(new_activity, columns) for new_activity in new_activities]))
 
@@ -90,7 +90,7 @@ class WriteQueue:
                     known.take(place.key, place.dedup_key)
                 for taken_key, record in self._records(_compared(part, held)):
                     known.keep(taken_key, record)
-            new = known.named(entries)
+            new = known.deduplicated(entries)
             reasons = new.refused | self._written(self._numbered(new.fresh, lease), lease)
             reasons |= self._replaced(new.fuller, lease)
         for batch, first in zip(group, _starts(group), strict=True):
@@ -212,12 +212,12 @@ class _KnownKeys:
         """Mark terms as in use."""
         self._taken.update(filter(None, terms))
 
-    def named(self, entries: Sequence[Prepared]) -> _New:
+    def deduplicated(self, entries: Sequence[Prepared]) -> _New:
         """What to do with the entries of a group."""
         new = _New()
         for position, entry in enumerate(entries):
             try:
-                named = self._named(entry, dedup_key(entry))
+                named = self._deduplicated(entry, dedup_key(entry))
             except TakenIdError as error:
                 new.refused[position] = str(error)
                 continue
@@ -227,7 +227,7 @@ class _KnownKeys:
                 self.keep(key(named.entry.id), named.entry.record)
         return new
 
-    def _named(self, entry: Prepared, term: str | None) -> _Named | None:
+    def _deduplicated(self, entry: Prepared, term: str | None) -> _Named | None:
         """The entry under an unused id, or under that of a copy that it replaces; None if it is a duplicate."""
         if term in self._taken:
             return None
