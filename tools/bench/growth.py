@@ -16,9 +16,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ from tools.bench.__main__ import about_the_data
 from tools.bench.asking import LIST, quartiles
 from tools.bench.data import FROM, UNTIL, Data
 from tools.bench.exporting import exported, memory_of
-from tools.bench.peers.casbah import Casbah, posted
+from tools.bench.peers.casbah import Casbah
 from tools.bench.sample import Sample
 from tools.bench.shapes import SHAPES
 
@@ -169,19 +167,8 @@ class Growing:
 
     def grow(self) -> None:
         """Load one more month."""
-        began, before = time.perf_counter(), self._worked()
-        connections = [self.casbah.again() for _ in range(_SENDERS)]
-        with ThreadPoolExecutor(_SENDERS) as pool:
-            jobs: deque[Future[float]] = deque()
-            lines = month(self._templates, self.months)
-            for number in range(-(-self.size // _BATCH)):
-                body = b"\n".join(islice(lines, _BATCH))
-                if len(jobs) == _SENDERS:
-                    jobs.popleft().result()
-                jobs.append(pool.submit(posted, connections[number % _SENDERS], body, again=True))
-            for job in jobs:
-                job.result()
-        seconds = time.perf_counter() - began
+        before, lines = self._worked(), month(self._templates, self.months)
+        seconds = self.casbah.store_all(lines, self.size, batch=_BATCH, connections=_SENDERS, again=True)
         figures = {
             "seconds": round(seconds, 1),
             "processor_seconds": round(self._worked() - before, 2),

@@ -62,16 +62,27 @@ class Casbah:
         self._process = self._serving(self.store)
 
     def load(self, data: Data) -> float:
-        """Over several connections; reading the records goes on meanwhile."""
-        send = _sending(self.again)
+        return self.store_all(data.records(), data.count)
+
+    def store_all(
+        self,
+        records: Iterator[bytes],
+        count: int,
+        *,
+        batch: int = BATCH,
+        connections: int = LOADERS,
+        again: bool = False,
+    ) -> float:
+        """Store records over several connections; reading them goes on meanwhile. Some may be there if `again`. Returns seconds."""
+        send = _sending(self.again, connections)
         started = time.perf_counter()
-        with ThreadPoolExecutor(LOADERS) as pool:
-            jobs: deque[Future[float]] = deque(maxlen=2 * LOADERS)
-            bodies = _bodies(data.records(), BATCH)
-            for body in track(bodies, "loading", -(-data.count // BATCH), console=Console(stderr=True)):
+        with ThreadPoolExecutor(connections) as pool:
+            jobs: deque[Future[float]] = deque(maxlen=2 * connections)
+            bodies = track(_bodies(records, batch), "loading", -(-count // batch), console=Console(stderr=True))
+            for body in bodies:
                 if len(jobs) == jobs.maxlen:
                     jobs.popleft().result()
-                jobs.append(pool.submit(send, body))
+                jobs.append(pool.submit(send, body, again=again))
             for job in jobs:
                 job.result()
         return time.perf_counter() - started
@@ -119,16 +130,16 @@ class Casbah:
         return running
 
 
-def _sending(connected: Callable[[], Connection]) -> Callable[[bytes], float]:
-    """What stores the lines of a body over a connection that no other thread uses; at most LOADERS threads may."""
+def _sending(connected: Callable[[], Connection], connections: int = LOADERS) -> Callable[..., float]:
+    """`posted` over a connection that no other thread uses; at most so many threads may."""
     idle: SimpleQueue[Connection] = SimpleQueue()
-    for _ in range(LOADERS):
+    for _ in range(connections):
         idle.put(connected())
 
-    def send(body: bytes) -> float:
+    def send(body: bytes, *, again: bool = False) -> float:
         connection = idle.get()
         try:
-            return posted(connection, body)
+            return posted(connection, body, again=again)
         finally:
             idle.put(connection)
 
