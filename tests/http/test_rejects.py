@@ -220,6 +220,31 @@ def test_what_the_store_refuses_stays_a_reject(house, monkeypatch):
     assert "created 5" in got["refused"][0]["reason"]
 
 
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+)
+
+
+@pytest.mark.parametrize("padding", [0, 20_000, 300_000], ids=["small", "in a thread", "in another process"])
+def test_what_the_store_refuses_is_kept_as_it_was_sent(ask, shipper, monkeypatch, padding):
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
+    first, second, third = (event(name, created=5, uid="", device={"userAgent": CHROME}) for name in "abc")
+    body = b"{}\n[%b, %b]\n%b\n%b" % (event("d", created=6, padding="x" * padding), first, second, third)
+    got = shipper("POST", INGEST, body).json
+    assert (got["stored"], [row["line"] for row in got["refused"]]) == (2, [1, 3, 4])
+    kept = [(row["line"], row["event"]) for row in listed(ask)]
+    assert kept == [(1, "{}"), (3, second.decode()), (4, third.decode())]
+    assert ask("GET", "/api/v1/activities/a").json["userAgent"], "what is stored is enriched"
+
+
+def test_of_many_refusals_of_the_store_the_first_are_listed_and_kept(ask, shipper, monkeypatch):
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
+    body = b"\n".join(b"{broken" if number % 3 else event(f"a{number}", created=5) for number in range(1_800))
+    got = shipper("POST", INGEST, body).json
+    assert (got["stored"], len(got["refused"]), got["unlisted"]) == (1, 1_000, 799)
+    assert ask("GET", REJECTS).json["total"] == 1_000
+
+
 def test_a_source_that_is_not_known_any_more_keeps_no_other_event_from_being_replayed(house):
     keep(house, event("a"), source="gone")
     keep(house, event("b"))

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -30,9 +31,11 @@ from casbah.http.encoding import EncodedBody
 from casbah.http.request_body import read_body
 from casbah.http.search_parameters import named_zone_of
 from casbah.ingest import wire_encoding
+from casbah.ingest.activity_builder import events_at
 from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import HEAD, Limits, is_packed
 from casbah.ingest.enrich.networks import IpRanges
+from casbah.ingest.event_pages import page_of
 from casbah.ingest.parse_pool import MAX_TEXT, Text
 from casbah.store.contract import Inserted, PreparedByStore
 
@@ -134,10 +137,10 @@ def store_events(
         with nullcontext() if is_text else context.services.memory.one_at_a_time:
             for outcome in _stored(context, batches):
                 summary.add(outcome, context)
+            _keep_rejects(context, summary, text, source, zone)
     finally:
         if is_text:
             context.services.memory.release(memory)
-    _keep_rejects(context, summary, source)
     return summary.answer()
 
 
@@ -179,6 +182,11 @@ class _Outcome:
 
     inserted: Inserted
     refused: Sequence[Refusal]
+    """Refused before they reached the store."""
+
+    by_store: Mapping[int, Refusal]
+    """Refused by the store, by their place in the body; without their events."""
+
     repeated: Sequence[int]
     """The lines of duplicates."""
 
@@ -215,15 +223,15 @@ async def _store_small(
         return None
     book = context.services.ranges
     ranges = await context.brief(book, book.ranges, context.tenant_id)
-    batch = _Batch(_items(context, text, source, ranges, zone))
+    batch = _Batch(enumerate(_items(context, text, source, ranges, zone)))
     inserted = await asyncio.wrap_future(context.tenant.insert_soon(batch.new_activities()))
     summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
     summary.add(batch.outcome(inserted), context)
-    if summary.refused:
+    if summary.listed:
         try:
-            await context.quick(_keep_rejects, context, summary, source)
+            await context.quick(_keep_rejects, context, summary, text, source, zone)
         except BusyError as error:  # The events are stored; the answer names each refusal.
-            log.warning("%d refused events are not kept: %s", len(summary.refused), error)
+            log.warning("%d refused events are not kept: %s", summary.listed, error)
     return summary.answer()
 
 
@@ -236,14 +244,17 @@ def _is_lines_of_json(text: bytes) -> bool:
     return True
 
 
-def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | None) -> None:
+def _keep_rejects(
+    context: RequestContext, summary: "_Summary", text: Text, source: str | None, zone: tzinfo | None
+) -> None:
     """Keep refused events, except those of the owner's commands, which write their own rejects file.
 
     The answer lists or counts the refusals anyway, so failing to keep them does not fail the request.
     """
-    refused = summary.refused
-    if not refused or context.caller.owner:
+    if not summary.listed or context.caller.owner:
         return
+    sent_events = _events(context, text, source, zone, summary.by_store)
+    refused = sorted((*summary.refused, *sent_events), key=lambda refusal: refusal.line)
     try:
         kept = context.services.rejects.keep(
             refused, source=source, sender=context.caller.name, tenant_id=context.tenant_id
@@ -256,13 +267,27 @@ def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | No
         log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
+def _events(
+    context: RequestContext, text: Text, source: str | None, zone: tzinfo | None, by_store: Mapping[int, Refusal]
+) -> list[Refusal]:
+    """These refusals with their events, for which the text is read again: what is stored needs no copy of its event."""
+    if not by_store:
+        return []
+    stream, known = text if isinstance(text, bytes) else text(), context.services.connectors
+    page = page_of(stream, origin="body", connectors=known, source=source, limits=_limits(context), zone=zone)
+    return [event.refused(by_store[place].reason) for place, event in events_at(page.items, by_store)]
+
+
 def _items(
     context: RequestContext, text: Text, source: str | None, ranges: IpRanges, zone: tzinfo | None = None
 ) -> Iterable[tuple[int, Any]]:
     """The activities and refusals of a text, each with its line number."""
+    return context.services.parse_pool.items(text, source, limits=_limits(context), zone=zone, ranges=ranges)
+
+
+def _limits(context: RequestContext) -> Limits:
     chosen = context.services.settings
-    limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
-    return context.services.parse_pool.items(text, source, limits=limits, zone=zone, ranges=ranges)
+    return Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
 
 
 @dataclass(slots=True)
@@ -272,7 +297,8 @@ class _Summary:
     stored: int = 0
     duplicates: int = 0
     refused: list[Refusal] = field(default_factory=list)
-    """The first `MAX_LISTED` of them; all for the owner."""
+    by_store: dict[int, Refusal] = field(default_factory=dict)
+    """With `refused`, the first `MAX_LISTED` of them; all for the owner."""
 
     unlisted: int = 0
     names_duplicates: bool = False
@@ -281,59 +307,65 @@ class _Summary:
     def add(self, outcome: _Outcome, context: RequestContext) -> None:
         """Add a batch's outcome, here and to the metrics."""
         context.services.metrics.stored(outcome.inserted)
-        context.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
+        context.services.metrics.refused(len(outcome.refused))
         self.stored += outcome.inserted.stored
         self.duplicates += outcome.inserted.duplicates
         if self.names_duplicates:
             self.repeated += outcome.repeated
         # The owner's commands write every refusal to their own file.
-        room = len(outcome.refused) if context.caller.owner else MAX_LISTED - len(self.refused)
-        self.refused += outcome.refused[:room]
-        self.unlisted += len(outcome.refused[room:])
+        maximum, before = sys.maxsize if context.caller.owner else MAX_LISTED, self.listed
+        self.refused += outcome.refused[: maximum - before]
+        self.by_store |= islice(outcome.by_store.items(), maximum - self.listed)
+        self.unlisted += len(outcome.refused) + len(outcome.by_store) - (self.listed - before)
+
+    @property
+    def listed(self) -> int:
+        """How many refusals the answer lists."""
+        return len(self.refused) + len(self.by_store)
 
     def answer(self) -> Stored:
         """The answer for the sender."""
-        refused = sorted(self.refused, key=lambda refusal: refusal.line)
+        refused = sorted((*self.refused, *self.by_store.values()), key=lambda refusal: refusal.line)
         listed = [RefusedLine(refusal.line, refusal.reason) for refusal in refused]
         duplicate_lines = self.repeated if self.names_duplicates else UNSET
         return Stored(self.stored, self.duplicates, listed, self.unlisted or UNSET, duplicate_lines)
 
 
 class _Batch:
-    """A batch of items with line numbers. Yields activities lazily, and remembers the line and record of each for `outcome`:
-    a parsed activity takes many times the memory of its record.
+    """A batch of items with their places and lines. Yields activities lazily, and remembers only the place and line of each
+    for `outcome`: a parsed activity takes many times the memory of its record.
     """
 
-    def __init__(self, numbered: Iterable[tuple[int, NewActivity | PreparedByStore | Refusal]]) -> None:
-        self._numbered = numbered
-        self._sent: list[tuple[int, bytes]] = []
+    def __init__(self, items: Iterable[tuple[int, tuple[int, NewActivity | PreparedByStore | Refusal]]]) -> None:
+        self._items = items
+        self._sent: list[tuple[int, int]] = []
         self._refused: list[Refusal] = []
 
     def new_activities(self) -> Iterator[NewActivity | PreparedByStore]:
         """The activities to store. Refusals are collected on the way."""
-        for line, item in self._numbered:
+        for place, (line, item) in self._items:
             if isinstance(item, Refusal):
                 self._refused.append(item)
             else:
-                self._sent.append((line, item.record))
+                self._sent.append((place, line))
                 yield item
 
     def outcome(self, inserted: Inserted) -> _Outcome:
         """The outcome, after the store has inserted or refused the activities."""
-        by_store = [
-            Refusal("body", line, reason, record)
+        by_store = {
+            place: Refusal("body", line, reason)
             for position, reason in inserted.refused
-            for line, record in (self._sent[position],)
-        ]
-        repeated = [self._sent[position][0] for position in inserted.repeated]
-        return _Outcome(inserted, [*self._refused, *by_store], repeated)
+            for place, line in (self._sent[position],)
+        }
+        repeated = [self._sent[position][1] for position in inserted.repeated]
+        return _Outcome(inserted, self._refused, by_store, repeated)
 
 
 def _batches(items: Iterable[tuple[int, NewActivity | PreparedByStore | Refusal]], *, size: int) -> Iterator[_Batch]:
     """The items in batches. Exhaust each before taking the next."""
-    numbered = iter(items)
-    for first in numbered:
-        yield _Batch(chain((first,), islice(numbered, size - 1)))
+    placed = enumerate(items)
+    for first in placed:
+        yield _Batch(chain((first,), islice(placed, size - 1)))
 
 
 def _plain(body: bytes, encodings: str, *, limit: int) -> bytes:

@@ -4,9 +4,10 @@ Make one call per file or page: identical events without an id are distinguished
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 from typing import Any, TypeGuard
 
 from casbah.activity import forms
@@ -55,6 +56,21 @@ def with_lines(
                 yield event.line, activity
         except (UnusableEventError, jsontext.InvalidJsonError) as error:
             yield event.line, event.refused(str(error))
+
+
+def events_at(items: Iterable[Recognized | Refusal], places: Collection[int]) -> Iterator[tuple[int, Event]]:
+    """The events of the new activities at these places, from 0, among what `with_lines` yields for the same items."""
+    latest: list[Event] = []
+
+    def noted() -> Iterator[Recognized | Refusal]:
+        for item in items:
+            if isinstance(item, Recognized):
+                latest[:] = [item.event]
+            yield item
+
+    for place, _ in enumerate(islice(with_lines(noted()), max(places, default=-1) + 1)):
+        if place in places:
+            yield place, latest[0]
 
 
 @dataclass(frozen=True, slots=True)
