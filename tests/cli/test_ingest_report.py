@@ -1,5 +1,6 @@
 """What `casbah ingest` says of what it read: skipped files, odd times, and what was stored when it is stopped."""
 
+import errno
 import json
 import os
 import signal
@@ -207,6 +208,24 @@ def test_where_the_server_goes_away_the_count_is_said_too(tmp_path, monkeypatch)
     monkeypatch.setattr("casbah.cli.ingest.destination_of", lambda api, _: ToApi(api))
     done = CliRunner().invoke(app, ["ingest", "-"], input=b"".join(map(line, range(300))))
     assert isinstance(done.exception, httpx.ConnectError)
+    assert "casbah: stopped: at least 200 stored so far" in done.stderr
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), ValueError("a bug")], ids=repr)
+def test_whatever_ends_it_the_count_is_said(tmp_path, monkeypatch, error):
+    to_store, batches = ToStore.store, []
+
+    def failing(self: ToStore, batch: Sequence[Any]) -> Outcome:
+        batches.append(batch)
+        if len(batches) == 3:
+            raise error
+        return to_store(self, batch)
+
+    monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("CASBAH_BATCH", "100")
+    monkeypatch.setattr(ToStore, "store", failing)
+    done = CliRunner().invoke(app, ["ingest", "-"], input=b"".join(map(line, range(300))))
+    assert done.exception is error
     assert "casbah: stopped: at least 200 stored so far" in done.stderr
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from rich.console import Console
 
@@ -19,7 +18,6 @@ from casbah.cli.reading import pieces_of_files
 from casbah.cli.rejects_file import RejectsFile, is_device
 from casbah.cli.sending import Sender, destination_of
 from casbah.cli.stopping import Stopping
-from casbah.errors import CasbahError
 from casbah.ingest.event_pages import STDIN
 from casbah.settings import Settings
 
@@ -73,7 +71,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
     except KeyboardInterrupt:
         _say_stopped(ingest_report.total(files), counted=not stopping.in_batch, dry=dry)
         raise typer.Exit(stopping.code) from None
-    except (CasbahError, httpx.HTTPError):
+    except Exception:
         if files:
             _say_stopped(ingest_report.total(files), counted=not stopping.in_batch, dry=dry)
         raise
