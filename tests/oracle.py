@@ -490,7 +490,12 @@ def _action_types(record: dict, service: list[int]) -> list[str]:
 
 def _urls(raw: Any, objects: list[dict]) -> list[str]:
     parts = said(at(raw, key) for key in ("SiteUrl", "SourceRelativeUrl", "SourceFileName"))
-    whole = ["{}{}/{}".format(*parts)] if len(parts) == 3 else []
+    whole = []
+    if len(parts) == 3:
+        site, path, name = parts
+        whole = [f"{site.rstrip('/')}/{path.strip('/')}"]
+        if path.strip("/").split("/")[-1] != name:
+            whole = [f"{whole[0]}/{name}"]
     found = said([at(raw, "ObjectId"), at(raw, "SiteUrl"), *(one.get("name") for one in objects)])
     return [one for one in [*found, *whole] if one.lower().startswith(("http://", "https://"))]
 

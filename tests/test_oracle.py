@@ -207,6 +207,7 @@ TAGGED = of_objects({"role": 1, "tags": ["o"]}, {"role": 4, "tags": ["p"]}, user
 ACTOR = {"id": "a", "saasId": "11161", "instanceId": "0"}
 JANE = {"0": {"id": {"id": "jane", "saas": 11161, "inst": 0}}, "2": {"id": {"id": "guid", "saas": 20893, "inst": 1}}}
 OFFICE = record_of(rawDataJson={"SiteUrl": "https://x/s/", "SourceRelativeUrl": "d", "SourceFileName": "F.docx"})
+SHARING = record_of(rawDataJson={"SiteUrl": "https://x/s", "SourceRelativeUrl": "d/F.docx", "SourceFileName": "F.docx"})
 LOGIN = record_of(eventTypeValue="E", srcAppId=7, mainInfo={"rawOperationName": "OAuth2:Authorize"})
 
 
@@ -448,6 +449,8 @@ SENTENCES = [
     row("labels of files", {"fileLabels": {"eq": "l"}}, of_objects({"objType": 3, "labels": ["l"]})),
     no("labels of folders", {"fileLabels": {"isset": True}}, of_objects({"objType": 4, "labels": ["l"]})),
     row("a URL in three parts", {"office365url": {"eq": "HTTPS://x/s/d/f.docx"}}, OFFICE),
+    row("a URL whose path has the name", {"office365url": {"eq": "https://x/s/d/f.docx"}}, SHARING),
+    no("a URL with the name twice", {"office365url": {"endswith": "f.docx/f.docx"}}, SHARING),
     row("the site alone", {"office365url": {"eq": "https://x/s/"}}, OFFICE),
     no("what is no URL", {"office365url": {"isset": True}}, record_of(rawDataJson={"ObjectId": "ftp://x"})),
     row("the name of an object", {"office365url": {"endswith": "/A"}}, of_objects({"name": "HTTP://x/a"})),

@@ -1,5 +1,8 @@
 import pytest
 
+from casbah.activity.fields import FIELDS, values
+from casbah.activity.record import Reading
+
 EVENT = {"CreationTime": "2022-12-12T15:57:57", "Id": "u", "OrganizationId": "org", "Operation": "FileAccessed"}
 SHAREPOINT = {
     "Workload": "SharePoint",
@@ -271,6 +274,41 @@ def test_a_file_and_its_folder(activity):
         },
     ]
     assert [each["id"] for each in objects(found, 1)] == ["site", SHAREPOINT["ObjectId"]]
+
+
+SHARING = {"SiteUrl": "https://x.sharepoint.com/sites/a", "SourceRelativeUrl": "Shared Documents/plan.docx"}
+"""The site and the path as events of sharing have them."""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="a folder's path"),
+        pytest.param(SHARING, id="a path that ends with the name"),
+        pytest.param({"SourceRelativeUrl": "/Shared Documents/"}, id="slashes around the path"),
+        pytest.param({**SHARING, "ObjectId": "item"}, id="no URL but the parts"),
+    ],
+)
+def test_the_urls_of_a_file(activity, fields):
+    found = activity("microsoft365", **EVENT, **{**SHAREPOINT, **fields})
+    urls = set(values(FIELDS["url"], Reading(found)))
+    site, file = "https://x.sharepoint.com/sites/a", "https://x.sharepoint.com/sites/a/shared documents/plan.docx"
+    assert {url.rstrip("/") for url in urls} == {site, file}
+    (folder,) = objects(found, 4)
+    assert (folder["id"], folder["name"]) == (f"{site}/Shared Documents", "Shared Documents")
+
+
+def test_the_urls_of_real_sharing(golden):
+    (shared,) = golden("microsoft365/panther_sharepoint.ndjson")
+    assert set(values(FIELDS["url"], Reading(shared.activity))) == {
+        "https://yourorg.sharepoint.com/personal/user_yourorg",
+        "https://yourorg.sharepoint.com/personal/user_yourorg/documents/importantsecrets.docx",
+    }
+
+
+def test_a_folder_whose_path_ends_with_the_letters_of_the_name_keeps_them(activity):
+    found = activity("microsoft365", **EVENT, **{**SHAREPOINT, "SourceRelativeUrl": "my plan.docx"})
+    assert [each["name"] for each in objects(found, 4)] == ["my plan.docx"]
 
 
 def test_a_folder(activity):

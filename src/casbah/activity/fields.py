@@ -238,10 +238,7 @@ def _file_selectors(r: Reading) -> Iterator[Any]:
 
 
 def _urls(r: Reading) -> list[str]:
-    site, path, name = (string(r.raw.get(key)) for key in ("SiteUrl", "SourceRelativeUrl", "SourceFileName"))
-    candidates = [r.raw.get("ObjectId"), site, *(item.get("name") for item in r.objects)]
-    if site is not None and path is not None and name is not None:
-        candidates.append(f"{site}{path}/{name}")
+    candidates = [r.raw.get("ObjectId"), r.raw.get("SiteUrl"), *(item.get("name") for item in r.objects), r.file_url()]
     # The first letter decides for most, and an activity has some twenty.
     return [
         folded(text)

@@ -119,6 +119,15 @@ class Reading:
         for item in self.objects:
             self._tell_apart(item)
 
+    def file_url(self) -> str | None:
+        """The URL of the file that an event of SharePoint names in parts."""
+        site, path, name = (string(self.raw.get(key)) for key in ("SiteUrl", "SourceRelativeUrl", "SourceFileName"))
+        if site is None or path is None or name is None:
+            return None
+        # Events of sharing have no slash after the site, and the file's own name at the end of the path.
+        url = f"{site.rstrip('/')}/{path.strip('/')}"
+        return url if url.endswith(f"/{name}") else f"{url}/{name}"
+
     def _tell_apart(self, item: dict[str, Any]) -> None:
         number, role, kind = item.get("objType"), item.get("role"), item.get("serviceObjectType")
         if type(number) is not int:

@@ -233,8 +233,10 @@ def _files(fields: Fields) -> Iterator[Target]:
     elif (kind == "File" or (not kind and name)) and identity:
         yield Target(FILE, ROLE_CONTEXT, identity, name or identity, service_type="File", labels=_labels(fields))
     site, path = text(fields.get("siteurl")), text(fields.get("sourcerelativeurl"))
-    # Some events write the file's own name at the end of the folder's path.
-    path = path.strip("/").removesuffix(name).rstrip("/") if name else path.strip("/")
+    path = path.strip("/")
+    folder, _, last = path.rpartition("/")
+    if last == name:  # Events of sharing write the file's own name at the end of the folder's path.
+        path = folder
     if site and path:
         yield Target(FOLDER, ROLE_CONTEXT, f"{site.rstrip('/')}/{path}", path, service_type="Folder")
 
