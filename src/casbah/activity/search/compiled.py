@@ -7,7 +7,6 @@ Casbah's own routes take. Times relative to now stay relative where an operator 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from fnmatch import fnmatchcase
 from typing import Any
 
 from casbah.activity.fields import Kind
@@ -135,21 +134,29 @@ class _Compiler:
         if piece is None:
             raise AssertionError("only a range has no first piece")
         if value.sign:
-            if _shape(piece) is not Shape.PLAIN:
-                raise _error_at(
-                    f"after {value.sign} comes a whole value; put a star that belongs to it in quotes", piece
-                )
-            operands = [_plain(row, piece.text)] if value.sign == "=" else self._operands(row, piece, Shape.PLAIN)
-            return SIGNS[value.sign], operands
+            return self._signed(row, value.sign, piece)
         if piece.star_after and not piece.quoted and not piece.text:
             return "isset", [True]
-        shape = _shape(piece)
-        if row.field.kind in CLOSED and shape is not Shape.PLAIN:
-            return "eq", self._matching_names(row, piece)
+        shape, names = _shape(piece), self._context.names
+        if known.is_part_of_none(row, shape, piece.text, names):
+            values = known.with_names(row, shape, piece.text, names)
+            if values:
+                return "eq", values
+            if not known.has_others(row):
+                raise _error_at(known.message(row, shape, piece.text, names), piece)
         operands = self._operands(row, piece, shape)
-        if shape is Shape.PLAIN and known.is_unknown(row, operands[0], self._context.names):
-            raise _error_at(known.message(row, piece.text, self._context.names), piece)
+        if shape is Shape.PLAIN and known.is_unknown(row, operands[0], names):
+            raise _error_at(known.message(row, shape, piece.text, names), piece)
         return SHAPES[shape], operands
+
+    def _signed(self, row: Filter, sign: str, piece: Piece) -> tuple[str, list[Any]]:
+        """The operator and the operands of one value after a sign. After `=`, stars have their meaning, too."""
+        shape = _shape(piece)
+        if shape is not Shape.PLAIN and (sign != "=" or not piece.text):
+            raise _error_at(f"after {sign} comes a whole value; put a star that belongs to it in quotes", piece)
+        if sign == "=":
+            return SHAPES[shape], [_plain(row, piece.text) if shape is Shape.PLAIN else piece.text]
+        return SIGNS[sign], self._operands(row, piece, Shape.PLAIN)
 
     def _operands(self, row: Filter, piece: Piece, shape: Shape) -> list[Any]:
         kind, text = row.field.kind, piece.text
@@ -192,14 +199,6 @@ class _Compiler:
             )
         known = [name for _, name in pairs]
         raise _error_at(f"{row.label}: no value is called {piece.text!r}{nearest(piece.text, known)}", piece)
-
-    def _matching_names(self, row: Filter, piece: Piece) -> list[Any]:
-        before, after = "*" * piece.star_before, "*" * piece.star_after
-        pattern = before + _without_wildcards(piece.text.casefold()) + after
-        values = [value for value, name in self._context.names(row.name) if fnmatchcase(name.casefold(), pattern)]
-        if not values:
-            raise _error_at(f"{row.label}: no value has such a name", piece)
-        return values
 
     def _range(self, row: Filter, value: Value) -> dict[str, Any]:
         if row.field.kind not in NUMBERS:
@@ -310,11 +309,6 @@ def _is_value(row: Filter, text: str) -> bool:
     if row.field.kind is Kind.INT:
         return decimal(text) is not None
     return decimal(text) is not None or text[:2] in ("t:", "s:")
-
-
-def _without_wildcards(text: str) -> str:
-    """The text as `fnmatch` takes it literally."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in text)
 
 
 def _listed(values: Iterable[Any]) -> str:

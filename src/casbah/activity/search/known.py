@@ -1,11 +1,14 @@
-"""Filters of which all values are known: another value was mistyped. After `=`, it is searched for all the same."""
+"""Filters of which all values are known: another value, or a part of none of them, was mistyped. After `=`, it is searched for
+all the same.
+"""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from casbah.activity.fields import Kind, source_type
 from casbah.activity.language import Filter
-from casbah.activity.search.forms import NAMED, Names, field_of
+from casbah.activity.search.forms import AFFIXES, CLOSED, NAMED, SHAPES, Names, Shape, field_of
 from casbah.activity.search.syntax import literal
 from casbah.errors import nearest
 
@@ -19,6 +22,12 @@ UNLISTED = {
 }
 """What values without names look like, of filters that have choices. All values of the other ones have names."""
 
+_HOLDS: Mapping[Shape, Callable[[str, str], bool]] = {
+    Shape.BEGINNING: str.startswith,
+    Shape.ENDING: str.endswith,
+    Shape.MIDDLE: str.__contains__,
+}
+
 _LISTED = 50
 """At most so many values are listed in an error; there are some forty verbs."""
 
@@ -30,15 +39,43 @@ def is_unknown(row: Filter, value: Any, names: Names) -> bool:
     text = str(value).casefold()
     if row.field.kind is Kind.SOURCE and text.isdecimal():
         text = source_type(int(text))
-    known = {str(other).casefold() for other, _ in names(row.name) if other is not None}
+    known = _known(row, names)
     return bool(known) and text not in known and not re.fullmatch(UNLISTED.get(row.name, ""), text)
 
 
-def message(row: Filter, text: str, names: Names) -> str:
+def is_part_of_none(row: Filter, shape: Shape, text: str, names: Names) -> bool:
+    """Whether a beginning, an end or a part is that of none of the filter's known values. Numbers have parts by name only."""
+    if shape not in _HOLDS:
+        return False
+    if row.field.kind in CLOSED:
+        return True
+    known = _known(row, names) if row.choices and SHAPES[shape] in row.operators else ()
+    return bool(known) and not any(_HOLDS[shape](value, text.casefold()) for value in known)
+
+
+def with_names(row: Filter, shape: Shape, text: str, names: Names) -> list[Any]:
+    """The values whose names have such a beginning, end or part."""
+    return [value for value, name in names(row.name) if _HOLDS[shape](name.casefold(), text.casefold())]
+
+
+def has_others(row: Filter) -> bool:
+    """Whether a filter has values without names, of which a part may be that of one."""
+    return row.name in UNLISTED and row.field.kind not in CLOSED
+
+
+def _known(row: Filter, names: Names) -> set[str]:
+    return {str(value).casefold() for value, _ in names(row.name) if value is not None}
+
+
+def message(row: Filter, shape: Shape, text: str, names: Names) -> str:
     """What is wrong with a value that is unknown, with the nearest one."""
     pairs = [(str(value), name) for value, name in names(row.name) if value is not None]
     listed = sorted(name if row.field.kind in NAMED else value for value, name in pairs)
     hint = nearest(text, [part for pair in pairs for part in reversed(pair)])
-    if not hint and len(listed) <= _LISTED:
+    if not hint and 0 < len(listed) <= _LISTED:
         hint = f"; there are {', '.join(listed)}"
-    return f"{row.label}: no value is called {text!r}{hint} ({field_of(row)}:={literal(text)} finds it all the same)"
+    before, after = AFFIXES[shape]
+    reason = f"{row.label}: no value is called {before + text + after!r}{hint}"
+    if row.field.kind in CLOSED and shape is not Shape.PLAIN:
+        return reason
+    return f"{reason} ({field_of(row)}:={before}{literal(text)}{after} finds it all the same)"

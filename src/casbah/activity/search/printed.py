@@ -10,7 +10,7 @@ from casbah.activity.query import GROUPS
 from casbah.activity.search import moments
 from casbah.activity.search.compiled import SearchContext
 from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, field_of
-from casbah.activity.search.known import is_unknown
+from casbah.activity.search.known import is_part_of_none, is_unknown
 from casbah.activity.search.syntax import is_bare, literal, quoted
 from casbah.activity.text import word_runs
 
@@ -104,8 +104,10 @@ class _Printer:
                 "" if value.get(end) is None else self._called(row, value[end]) for end in ("start", "end")
             )
         if operator in _SHAPE_OF and operator != "eq":
-            before, after = AFFIXES[_SHAPE_OF[operator]]
-            return before + self._text(row, value.rstrip("/") if operator == "descendantof" else value) + after
+            shape = _SHAPE_OF[operator]
+            before, after = AFFIXES[shape]
+            sign = "=" if is_part_of_none(row, shape, str(value), self._context.names) else ""
+            return sign + before + self._text(row, value.rstrip("/") if operator == "descendantof" else value) + after
         return self.value(row, value) if operator == "eq" else _SIGN_OF[operator] + self._called(row, value)
 
     def value(self, row: Filter, value: Any) -> str:
