@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from casbah.activity.record import strings
-from casbah.activity.sentence import MAX_LENGTH, MAX_NAMES, NOTE, WORDINGS, Piece, plain, sentence
+from casbah.activity.sentence import MAX_LENGTH, MAX_NAMES, MAX_VALUE, NOTE, WORDINGS, Piece, plain, sentence
 from casbah.demo.load import generated_activities, sample_activities
 from casbah.ingest.verbs import VERBS
 from connectors.samples import csv_files, expected, folders
@@ -156,6 +156,49 @@ WHOLE = [
         id="how somebody signed in is not said",
     ),
     pytest.param(operation("sign-in", "Sign-in"), "Ann signed in to Entra ID", id="an operation that is the verb"),
+    pytest.param(
+        made("configure", changes=[{"name": "AuditLogEnabled", "old": "True", "new": "False"}]),
+        "Ann changed a setting in Entra ID · AuditLogEnabled: True → False",
+        id="what was changed",
+    ),
+    pytest.param(
+        made(
+            "mailbox-rule",
+            *thing("rule", "Archive"),
+            changes=[
+                {"name": "Name", "new": "Archive"},
+                {"name": "Blob", "new": '{"a": 1}'},
+                {"name": "Text", "new": "x" * (MAX_VALUE + 1)},
+                {"name": "ForwardTo", "new": "eve@x"},
+                {"name": "MarkAsRead", "old": "True"},
+            ],
+        ),
+        "Ann created or changed the mail rule Archive in Entra ID · ForwardTo: eve@x, MarkAsRead: True removed, 2 more",
+        id="changes that are new and short",
+    ),
+    pytest.param(
+        made("edit", changes=[{"name": name, "new": name} for name in "abcde"]),
+        "Ann edited something in Entra ID · a: a, b: b, c: c, 2 more",
+        id="many changes",
+    ),
+    pytest.param(
+        made("edit", changes=[{"name": 1, "new": [2]}, 3, {}]), "Ann edited something in Entra ID", id="hardly changes"
+    ),
+    pytest.param(
+        operation("mailbox-rule", "New-InboxRule"),
+        "Ann created a mail rule in Entra ID · New-InboxRule",
+        id="a new rule",
+    ),
+    pytest.param(
+        operation("credential", "CreateAccessKey", success=False),
+        "Ann failed to issue a credential in Entra ID · CreateAccessKey · failed",
+        id="a key",
+    ),
+    pytest.param(
+        operation("credential", "AssumeRole"),
+        "Ann assumed a role in Entra ID · AssumeRole",
+        id="a role that is assumed",
+    ),
     pytest.param(made("share", *FILE), "Ann shared plan.docx or changed its sharing in Entra ID", id="sharing"),
     pytest.param(made("alert", user=None), "An alert was raised in Entra ID", id="an alert of nobody"),
     pytest.param(

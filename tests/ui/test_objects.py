@@ -52,3 +52,18 @@ def test_the_drawer_shows_objects_by_part_changes_and_session(opened: Callable[.
     assert [who.get_by_text(name, exact=True).count() for name in ("s1", "t1")] == [1, 1]
     page.get_by_role("button", name="Filter by Session t1").click()
     page.wait_for_function("() => new URLSearchParams(location.search).get('filters')?.includes('session')")
+
+
+def test_old_values_have_no_column_if_none_is_stated(opened: Callable[..., Any], stocked: Any) -> None:
+    _, house = stocked
+    changes = [{"name": "ForwardTo", "new": "eve@litware.example"}, {"name": "MarkAsRead", "new": "True"}]
+    made = activity("only-new", timestamp=wall_clock() - 60_000, changes=changes)
+    house.services.store.tenant(TenantId("default")).insert([arrival(made)])
+    page = opened(at({"activity.id": {"eq": ["only-new"]}}, open="only-new"))
+    page.locator(".drawer .sentence", has_text="ForwardTo: eve@litware.example, MarkAsRead: True").wait_for()
+    rows = page.locator("section[aria-label=Changes] tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["Property", "New"],
+        ["ForwardTo", "eve@litware.example"],
+        ["MarkAsRead", "True"],
+    ]

@@ -221,6 +221,13 @@ def test_the_axis_has_ticks_that_people_read(
     assert all(re.match(form, text) for text in texts), texts
     if length >= DAY:
         assert 2 <= len(texts) <= 14
+    end_of_axis = page.locator(".plot .axis").evaluate("(axis) => axis.getBoundingClientRect().right")
+    for tick in page.locator(".plot .tick").all():
+        at_tick, text = (
+            part.evaluate("(node) => node.getBoundingClientRect().toJSON()") for part in (tick, tick.locator("span"))
+        )
+        fits = at_tick["left"] + text["width"] + 10 < end_of_axis
+        assert (text["left"] > at_tick["left"]) if fits else (text["right"] < at_tick["left"]), tick.inner_text()
 
 
 def test_an_empty_period_offers_all_time(opened: Callable[..., Any], house: Application) -> None:

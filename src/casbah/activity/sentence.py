@@ -2,8 +2,8 @@
 
 `WORDINGS` has a row per verb (`ingest/verbs.py`). A sentence says only what its record says. A verb stands for several things,
 such as granting and changing rights, so an object is in the clause only if its part in the activity leaves no doubt, and of
-several words for a verb all are said unless the operation has one of them. Other objects follow in brackets, then the
-operation in the source's own words, unless it is the verb's name, what a sign-in required, and a failure.
+several words for a verb all are said unless the operation has one of them. Other objects follow in brackets, then what was
+changed, the operation in the source's own words, unless it is the verb's name, what a sign-in required, and a failure.
 """
 
 import re
@@ -19,6 +19,9 @@ ACTOR, APP, ADDRESS, CITY, COUNTRY, NOTE = "actor", "app", "address", "city", "c
 
 MAX_NAMES, MAX_LENGTH = 3, 300
 """Names of one part that are written out; characters of one."""
+
+MAX_CHANGES, MAX_VALUE = 3, 60
+"""Changes that are written out; characters of a value."""
 
 _FILTERS = {"file": "fileSelector", "folder": "fileSelector"}
 """The filter that finds an object of some parts; the others have `activityObject`."""
@@ -71,14 +74,14 @@ class Clause:
 class Wording:
     """The clauses of a verb; the first whose slots can be filled counts, so the last has none. `before_app` leads to the app.
 
-    `choices` are words that its clauses begin with, as done and as tried. If the actor is not the subject, `whole` has complete
-    sentences: with the slot `actor`, and for records without one.
+    `choices` are words that its clauses begin with, as done and as tried, then words of operations that mean the same. If the
+    actor is not the subject, `whole` has complete sentences: with the slot `actor`, and for records without one.
     """
 
     clauses: Sequence[Clause] = ()
     whole: Sequence[str] = ()
     before_app: str = "in"
-    choices: Sequence[tuple[str, str]] = ()
+    choices: Sequence[Sequence[str]] = ()
 
 
 def _did(*clauses: tuple[str, str], before_app: str = "in") -> Wording:
@@ -90,14 +93,14 @@ def _act(done: str, tried: str) -> Wording:
     return _did((f"{done} {{content}}", f"{tried} {{content}}"), (f"{done} something", f"{tried} something"))
 
 
-def _either(*choices: tuple[str, str], of: Sequence[str] = ("{content}", "something")) -> Wording:
+def _either(*choices: Sequence[str], of: Sequence[str] = (" {content}", " something")) -> Wording:
     """One of several things was done, or tried."""
     done, tried = (_alternatives(choices, form) for form in (0, 1))
-    clauses = tuple(Clause(f"{done} {words}", f"{tried} {words}") for words in of)
+    clauses = tuple(Clause(f"{done}{words}", f"{tried}{words}") for words in of)
     return Wording(clauses, choices=choices)
 
 
-def _alternatives(choices: Sequence[tuple[str, str]], form: int) -> str:
+def _alternatives(choices: Sequence[Sequence[str]], form: int) -> str:
     *others, last = (choice[form] for choice in choices)
     return f"{', '.join(others)} or {last}"
 
@@ -137,15 +140,18 @@ WORDINGS: Mapping[str, Wording] = {
     "mfa":            _did(("used, changed or was asked for multi-factor authentication",
                             "use or change multi-factor authentication")),
     "password":       _either(("changed", "change"), ("reset", "reset"),
-                              of=("the password of {account}", "a password")),
-    "credential":     _did(("issued a credential or assumed a role", "issue a credential or assume a role")),
+                              of=(" the password of {account}", " a password")),
+    "credential":     _either(("issued a credential", "issue a credential", "create", "credentials", "key", "keys", "secret",
+                               "token"),
+                              ("assumed a role", "assume a role", "assume"), of=("",)),
     "configure":      _did(("changed a setting", "change a setting")),
-    "enable":         _either(("enabled", "enable"), ("started", "start"), ("unlocked", "unlock"), of=("something",)),
+    "enable":         _either(("enabled", "enable"), ("started", "start"), ("unlocked", "unlock"), of=(" something",)),
     "disable":        _either(("disabled", "disable"), ("stopped", "stop"), ("locked", "lock"), ("archived", "archive"),
-                              of=("something",)),
-    "mailbox-rule":   _either(("created", "create"), ("changed", "change"), of=("the mail rule {rule}", "a mail rule")),
+                              of=(" something",)),
+    "mailbox-rule":   _either(("created", "create", "new"), ("changed", "change", "set"),
+                              of=(" the mail rule {rule}", " a mail rule")),
     "send":           _either(("sent", "send"), ("posted", "post")),
-    "join":           _either(("joined", "join"), ("left", "leave"), of=("a call or a meeting",)),
+    "join":           _either(("joined", "join"), ("left", "leave"), of=(" a call or a meeting",)),
     "run":            _did(("ran something", "run something")),
     "encrypt":        _did(("used an encryption or signing key", "use an encryption or signing key")),
     "approve":        _either(("approved", "approve"), ("accepted", "accept"), ("signed", "sign")),
@@ -175,7 +181,8 @@ def sentence(record: Mapping[str, Any]) -> list[Piece]:
     mentioned = {name.text for slot in (ACTOR, *_SLOT.findall(text)) for name in slots[slot]}
     app, others = _app(reading, wording.before_app), _brackets(names, mentioned)
     where = (*app, *others) if wording.before_app == "to" else (*others, *app)
-    return [*subject, *_filled(text, slots), *where, *_origin(reading), *_notes(reading)]
+    mentioned |= {name.text for kind in names.values() for name in kind}
+    return [*subject, *_filled(text, slots), *where, *_origin(reading), *_changes(record, mentioned), *_notes(reading)]
 
 
 def plain(pieces: Sequence[Piece]) -> str:
@@ -308,6 +315,25 @@ def _origin(reading: Reading) -> Iterator[Piece]:
         yield from (Piece(" ("), *_listed(place), Piece(")"))
     elif place:
         yield from _listed(place)
+
+
+def _changes(record: Mapping[str, Any], mentioned: Collection[str]) -> Iterator[Piece]:
+    """The changes with short values that the sentence does not have yet, and how many others there are."""
+    stated = record.get("changes")
+    rows = [row for row in stated if isinstance(row, Mapping)] if isinstance(stated, list) else []
+    new = [row for row in rows if string(row.get("new")) not in mentioned]
+    texts = list(filter(None, map(_change, new)))[:MAX_CHANGES]
+    if texts:
+        more = [f"{len(new) - len(texts)} more"] if len(new) > len(texts) else []
+        yield Piece(f" · {', '.join((*texts, *more))}", NOTE)
+
+
+def _change(row: Mapping[str, Any]) -> str | None:
+    """A change as `name: new` or `name: old → new`; None if it is too long to be read, or has members of its own."""
+    name, values = string(row.get("name")), [value for key in ("old", "new") if (value := string(row.get(key)))]
+    if not name or not values or any(len(text) > MAX_VALUE or text[0] in "[{<" for text in (name, *values)):
+        return None
+    return f"{name}: {' → '.join(values)}" if row.get("new") else f"{name}: {values[0]} removed"
 
 
 def _notes(reading: Reading) -> Iterator[Piece]:

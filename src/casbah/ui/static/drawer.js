@@ -53,10 +53,10 @@ async function summary(record, mayProve, signal) {
   const { pieces, facts, objects } = data[0] ?? { pieces: [], facts: [], objects: [] };
   return [
     h("p.sentence", sentenceNodes(pieces), h("span.quiet", " · ", moment(record.timestamp))),
+    changes(record),
     copies(record, mayProve),
     around(record, Number(record.timestamp)),
     Object.entries(Object.groupBy(facts, ({ about }) => about)).map(([about, shown]) => section(about, h("dl.facts", shown.map(fact)))),
-    changes(record),
     things(objects),
   ];
 }
@@ -110,7 +110,7 @@ function several(title, all, content, tag) {
 }
 
 function changes(record) {
-  const value = (text) => h("td.break", text === undefined ? h("span.quiet", "not stated") : short(text));
+  const value = (text) => (text === undefined ? h("td.quiet", "not stated") : h("td.break", short(text)));
   const row = (change) => h("tr", h("th.break", { scope: "row" }, short(change.name)), value(change.old), value(change.new));
   const { node, rows } = template("changes");
   const table = (shown, rest) => (put(rows, shown.map(row)), [node, rest]);

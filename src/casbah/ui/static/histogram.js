@@ -12,8 +12,6 @@ const SERIES = 6;
 const DIVISIONS = ["service", "verb", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
 const MIN_DRAG = 4;
 const TICK_WIDTH = 100;
-/** From this share of the axis on, a text is before its tick, where it fits. */
-const LATE = 0.82;
 
 export function histogram() {
   const { node, plot, edges, legend, division } = template("histogram");
@@ -71,8 +69,9 @@ const heights = (top) =>
 
 function axis(ticks, begin, length) {
   const marks = ticks.map(({ at, text }) => {
-    const share = (at - begin) / length;
-    return h("span.tick", { class: share > LATE ? "at-end" : null, style: { left: `${100 * share}%` } }, text);
+    const left = (100 * (at - begin)) / length;
+    const translate = `max(-100% - 9px, min(0px, (${100 - left}cqw - 100% - 8px) * 999))`;
+    return h("span.tick", { style: { left: `${left}%` } }, h("span", { style: { translate } }, text));
   });
   return h(".axis", { "aria-hidden": true }, marks);
 }
