@@ -11,7 +11,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from making import arrival
 from scenarios.server import serving
-from ui.acts import activity, at, settled, total
+from ui.acts import activity, at, chips, settled, total
 from ui.conftest import context_of
 
 TENANT = TenantId("default")
@@ -65,6 +65,23 @@ def test_a_failed_query_says_so_and_leaves_no_earlier_numbers(
         assert page.locator(".facet-value").count() > 0
         assert page.locator(".plot svg").count() == 1
         assert page.get_by_role("alert").count() == 0
+
+
+@pytest.mark.parametrize("path", ["**/search/explain", "**/search/period"])
+def test_a_search_in_the_address_that_fails_says_so_and_is_tried_again(opened: Callable[..., Any], path: str) -> None:
+    page = opened("/exports")
+    settled(page)
+    page.route(path, answering(500, '{"detail": "internal error"}'))
+    page.goto("/?time=all&q=country:DE")
+    page.get_by_role("alert").get_by_text("internal error").wait_for()
+    assert page.locator("h1.total").inner_text() == "Server error"
+    assert page.locator(".toast").count() == 0
+    page.unroute(path)
+    page.get_by_role("button", name="Retry").click()
+    page.locator(".log tbody tr").first.wait_for()
+    assert total(page) > 0
+    assert chips(page) == ["Country is Germany"]
+    assert page.get_by_role("alert").count() == 0
 
 
 def test_earlier_numbers_are_marked_as_such_while_a_query_runs(opened: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
 from scenarios.server import serving
-from ui.acts import activity, at, filters_of, settled, total
+from ui.acts import activity, address, at, filters_of, settled, total
 from ui.conftest import pages_of
 
 TENANT = TenantId("default")
@@ -193,6 +193,16 @@ def test_the_period_of_groups_is_a_click(opened: Callable[..., Any]) -> None:
     page.get_by_text("No activities match.").wait_for()
     page.get_by_role("button", name="7 d", exact=True).click()
     page.get_by_text(f"{SPRAYED} groups of {SPRAYED} activities", exact=False).wait_for()
+
+
+def test_another_period_keeps_the_order(opened: Callable[..., Any]) -> None:
+    page = opened("/groups?q=by:app+distinct:user+since:30d&order=first")
+    settled(page)
+    page.get_by_role("button", name="7 d", exact=True).click()
+    page.get_by_role("button", name="7 d", exact=True, pressed=True).wait_for()
+    settled(page)
+    page.locator("th[aria-sort=descending]", has_text="First").wait_for()
+    assert "order=first" in address(page)
 
 
 def test_new_apps_are_first(opened: Callable[..., Any]) -> None:

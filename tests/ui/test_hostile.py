@@ -1,13 +1,17 @@
 """Values that somebody wrote in order to do harm are text on the pages, and large ones do not make them slow."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from casbah.activity.tenant import TenantId
 from making import arrival
+from scenarios.server import serving
 from ui.acts import activity, at, settled
+from ui.conftest import pages_of
+from ui.test_site import STATIC
 
 TENANT = TenantId("default")
 APP = 666
@@ -105,6 +109,57 @@ def test_an_object_that_names_its_methods_hides_no_activity(stocked: Any, opened
     settled(page)
     assert page.locator(".log tbody tr").count() == 1
     assert "toString: 1" in page.locator(".drawer .tree").inner_text().replace("\n", " ")
+
+
+NESTED = {"a": [1]}
+ADDRESS = "198.18.66.6"
+
+
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
+    """A server with one activity whose values are objects, except those that lead to pages about it."""
+    names = ("description", "eventTypeName", "verb", "appName", "session", "failedUserData", "severity")
+    odd = activity(
+        "nested",
+        appId=APP,
+        **dict.fromkeys(names, NESTED),
+        user={"userName": NESTED, "userTags": [NESTED], "orgUnit": NESTED},
+        device={"clientIP": ADDRESS, "userAgent": NESTED, "tags": [NESTED], "countryCode": NESTED},
+        userAgent={"deviceType": NESTED, "operatingSystem": {"name": NESTED}, "browser": NESTED, "tags": NESTED},
+        location={
+            "countryCode": NESTED, "city": NESTED, "organizationSearchable": NESTED, "latitude": 52.5, "longitude": 13.4
+        },
+        mainInfo={"rawOperationName": NESTED, "eventObjects": [{"id": NESTED, "name": NESTED, "objType": NESTED}]},
+        changes=[{"name": NESTED, "old": NESTED, "new": [NESTED]}],
+    )  # fmt: skip
+    with serving(tmp_path_factory.mktemp("nested")) as (url, house):
+        house.services.store.tenant(TENANT).insert([arrival(odd)])
+        yield url, house
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (at({"activity.id": {"eq": ["nested"]}}, open="nested"), ".drawer .insight .counts"),
+        ("/sources", f".page td:has-text('{APP}')"),
+        ("/groups?q=by:app", f".groups td:has-text('{APP}')"),
+        (f"/apps/{APP}", f"h1:has-text('{APP}')"),
+        (f"/addresses/{ADDRESS}", ".places li:has-text('52.5, 13.4')"),
+    ],
+    ids=["the log", "sources", "groups", "an app", "an address"],
+)
+def test_an_object_in_place_of_a_name_is_left_out(
+    chromium: Any, nested: tuple[str, Any], path: str, shown: str
+) -> None:
+    with pages_of(chromium, *nested) as opened:
+        page = opened("/exports")
+        columns = list(re.findall(r"\{ id: \"(\w+)\"", (STATIC / "columns.js").read_text("utf-8")))
+        page.evaluate("(columns) => localStorage.setItem('columns', JSON.stringify(columns))", columns)
+        page.goto(path)
+        settled(page)
+        page.locator(shown).first.wait_for()
+        assert page.get_by_role("alert").count() == 0
+        assert "[object" not in page.content().lower()
 
 
 @pytest.mark.usefixtures("harmful")

@@ -52,6 +52,11 @@ def test_a_deletion_is_counted_and_confirmed(opened: Callable[..., Any], stocked
     assert expected(stocked[1], filters) == 0
 
 
+def texts(page: Any, table: str, cells: str) -> list[str]:
+    found: list[str] = page.get_by_role("table", name=table).locator(cells).all_inner_texts()
+    return found
+
+
 def test_a_hold_and_a_rule_are_made_and_removed(opened: Callable[..., Any], stocked: Any) -> None:
     page = opened("/retention")
     for kind, fields in (("hold", {}), ("rule", {"Delete after days": "90"})):
@@ -64,6 +69,10 @@ def test_a_hold_and_a_rule_are_made_and_removed(opened: Callable[..., Any], stoc
     headers = {"Authorization": f"Token {stocked[1].local_key}"}
     stored = httpx.get(f"{stocked[0]}/api/ext/v1/retention", headers=headers).json()["data"]
     assert [(rule["action"], rule["days"]) for rule in stored] == [("hold", None), ("delete", 90)]
+    assert texts(page, "Holds", "th") == ["Name", "Activities", "Owner", "Changed", "Actions"]
+    assert texts(page, "Retention rules", "th") == ["Name", "Activities", "Deleted", "Owner", "Changed", "Actions"]
+    assert texts(page, "Retention rules", "td")[2] == "after 90 days"
+    assert len(texts(page, "Holds", "td")) == len(texts(page, "Holds", "th"))
     for kind in ("hold", "rule"):
         page.get_by_role("button", name=f"Remove Case {kind}").click()
         page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()

@@ -31,8 +31,8 @@ export const auditPage = () =>
 export const exportsPage = () =>
   page("Exports", async (again) => {
     const { data } = await api.exports();
-    const rows = data.map(({ id, format, filters, owner, error, state, rows, total, ...item }) => {
-      const date = moment(item.asked);
+    const rows = data.map(({ id, format, filters, owner, error, state, rows, total, asked }) => {
+      const date = moment(asked);
       const what = `${format} of ${date}`;
       const file = state === "ready" && h("a.button", { href: api.exportFile(id), download: "", "aria-label": `Download ${what}` }, "Download");
       const remove = small("Delete", what, () => change(() => api.deleteExport(id), again, "Deleted"));
@@ -49,8 +49,8 @@ export const retentionPage = ({ may }) =>
   });
 
 const KINDS = [
-  { title: "Retention rules", action: "delete", permission: "Activities.delete", make: "New rule", days: "Deleted", empty: "no-rules" },
-  { title: "Holds", action: "hold", permission: "Holds.manage", make: "New hold", days: "", empty: "no-holds" },
+  { title: "Retention rules", action: "delete", permission: "Activities.delete", make: "New rule", days: ["Deleted"], empty: "no-rules" },
+  { title: "Holds", action: "hold", permission: "Holds.manage", make: "New hold", days: [], empty: "no-holds" },
 ];
 
 function rulesOf({ title, action, permission, make, days, empty }, all, may, again) {
@@ -61,9 +61,9 @@ function rulesOf({ title, action, permission, make, days, empty }, all, may, aga
   };
   const rows = all.filter((rule) => rule.action === action).map(({ id, name, filters, days, owner, changed }) => {
     const remove = mayChange && remover("Remove", name, () => api.removeRule(id), again);
-    return [searchLink(filters, name), sentence(filters), days !== null && `after ${plural(days, "day")}`, owner, moment(changed), remove];
+    return [searchLink(filters, name), sentence(filters), ...(days === null ? [] : [`after ${plural(days, "day")}`]), owner, moment(changed), remove];
   });
-  return [h("h2", title), mayChange && h("p", button(make, add)), table(title, ["Name", "Activities", days, "Owner", "Changed", ""], rows, empty)];
+  return [h("h2", title), mayChange && h("p", button(make, add)), table(title, ["Name", "Activities", ...days, "Owner", "Changed", ""], rows, empty)];
 }
 
 async function filtersOf({ value }) {
@@ -127,7 +127,7 @@ export const rejectsPage = () =>
       const acts = [small("Replay", what, () => replay({ ids: [id] })), remover("Remove", what, () => api.removeReject(id), again, "Remove this event? It will not be stored.")];
       return [h("td.when", moment(at)), because(reason), sender, source ?? "not named", unfolding(short(event).slice(0, EXCERPT), event), acts];
     });
-    if (!rows.length) return quiet("No rejects: no events were refused.");
+    if (!rows.length) return template("no-rejects").node;
     return [
       quiet(`Events that were refused and not stored: the newest ${counted(data.length)} of ${counted(total)}.`),
       h("p", button("Replay all", () => replay({ everything: true }))),

@@ -1,16 +1,16 @@
-import { isNested, remembered, stringify } from "./json.js";
+import { isNested, plain, remembered, stringify } from "./json.js";
 import { valueLabel } from "./language.js";
 import { cut } from "./visible.js";
 import { bare, zoneAt } from "./words.js";
 
-const text = (value) => (isNested(value) ? stringify(value) : String(value ?? ""));
+const text = (value) => (isNested(value) ? stringify(value) : plain(value));
 const LONGEST = 500;
 
 export const short = (value) => cut(text(value), LONGEST);
 
 const named = (filter, value) => (value ? valueLabel(filter, value) : "");
 
-export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
+export const userOf = (r) => plain(r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name);
 export const appOf = (r) => text(r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId)));
 export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
 /** MDCA's words for a sign-in as ours; records keep theirs. */
@@ -18,8 +18,8 @@ const spoken = (words) =>
   words.replace(/^(failed )?log\s+on\b/i, (_, failed) => (failed ? "Failed sign-in" : "Sign-in")).replace(/^(Failed sign-in) \(Failure message: (.+)\)$/s, "$1: $2");
 
 export const sentenceOf = (r) => spoken(text(r.description)) || text(r.mainInfo?.eventObjects?.[0]?.name) || text(actionOf(r) || r.eventTypeName);
-export const addressOf = (r) => r.device?.clientIP ?? "";
-export const countryOf = (r) => r.location?.countryCode ?? r.device?.countryCode ?? "";
+export const addressOf = (r) => plain(r.device?.clientIP);
+export const countryOf = (r) => plain(r.location?.countryCode ?? r.device?.countryCode);
 
 const FILE_TYPES = [3, 4];
 const isFile = (object) => FILE_TYPES.includes(Number(object?.objType)) || /file|folder/i.test(text(object?.serviceObjectType));

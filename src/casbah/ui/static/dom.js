@@ -1,6 +1,7 @@
 // Elements without markup: content of activities only ever becomes text.
 
 import { isAborted } from "./api.js";
+import { plain } from "./json.js";
 import { visibleNode, visibleText } from "./visible.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -38,7 +39,7 @@ function set(element, name, value) {
 }
 
 const shown = (children) => children.flat(Infinity).filter(isShown);
-const nodes = (children) => shown(children).map((child) => (child instanceof Node ? child : visibleNode(String(child))));
+const nodes = (children) => shown(children).map((child) => (child instanceof Node ? child : visibleNode(plain(child))));
 
 export const add = (node, ...children) => node.append(...nodes(children));
 

@@ -3,7 +3,7 @@ import { actionOf, addressOf, countryOf, sentenceOf, short, userOf } from "./col
 import { attempt, button, copy, failure, h, icon, loader, loading, onSubmit, put, template, toast } from "./dom.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
-import { isNested, stringify } from "./json.js";
+import { isNested, plain, stringify } from "./json.js";
 import { sentenceNodes, valueLink } from "./link.js";
 import { DAY, within } from "./period.js";
 import { address, go, here, only, withValue } from "./place.js";
@@ -75,14 +75,11 @@ function copies(record, mayProve) {
 
 function around(record, at) {
   if (!Number.isFinite(at)) return null;
-  const link = (name, filter, value) => {
-    const href = address({ filters: within(only(filter, value), at - AROUND, at + AROUND) });
-    return value && h("a.button", { href }, `Same ${name}`);
-  };
+  const link = (name, filter, value) => value && h("a.button", { href: address({ filters: within(only(filter, value), at - AROUND, at + AROUND) }) }, `Same ${name}`);
   const links = [
     link("user", "user.username", userOf(record)),
     link("IP address", "ip.address", addressOf(record)),
-    link("activity", "actionType", actionOf(record)),
+    link("activity", "actionType", plain(actionOf(record))),
     link("country", "location.country", countryOf(record)),
   ].filter(Boolean);
   return links.length > 0 && h(".row.wrap", h("span.quiet", "48 hours before and after:"), links);

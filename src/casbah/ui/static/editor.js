@@ -1,6 +1,6 @@
 import * as api from "./api.js";
 import { activate, button, debounce, failure, field, h, icon, input, put, quiet, select, template } from "./dom.js";
-import { parse, stringify, typedNumber } from "./json.js";
+import { parse, plain, stringify, typedNumber } from "./json.js";
 import { choicesOf, folded, givenNames, isCountable, isMoment, label, operatorLabel, operatorsOf, preferred, typeOf, valueLabel } from "./language.js";
 import { stated } from "./period.js";
 import { comparable } from "./place.js";
@@ -12,14 +12,6 @@ const CONTAINING = { eq: "contains", neq: "ncontains" };
 /** Filters where part of a value is meaningful; part of an address is a network. */
 const WITH_PARTS = ["text", "path", "url"];
 const INPUTS = { isset: nothing, isnotset: nothing, gte_ndays: days, lte_ndays: days, range, gt: bound, gte: bound, lt: bound, lte: bound };
-const PRESETS = [
-  ["Last hour", 1 / 24],
-  ["Last 24 hours", 1],
-  ["Last 7 days", 7],
-  ["Last 30 days", 30],
-  ["Last 90 days", 90],
-  ["Last year", 365],
-];
 
 /** Calls `set` with values by operator, null to remove one. `others()` resolves to the other filters. */
 export function editor({ name, operator = preferred(name), values, others, set }) {
@@ -57,9 +49,14 @@ function days({ values: [chosen] }, change, { redraw }) {
     change({ values: [value] });
     redraw();
   };
-  const presets = PRESETS.map(([text, value]) => button(text, () => choose(value), { "aria-pressed": Math.abs(Number(chosen) - value) < 1e-9 }));
+  const { node } = template("presets");
+  for (const preset of node.children) {
+    const value = preset.dataset.hours / 24;
+    preset.ariaPressed = Math.abs(Number(chosen) - value) < 1e-9;
+    preset.onclick = () => choose(value);
+  }
   const onchange = ({ target: { value } }) => value !== "" && choose(typedNumber(value));
-  return [h(".presets", presets), field("Days", input({ type: "number", min: "0", step: "any", value: chosen, onchange }))];
+  return [node, field("Days", input({ type: "number", min: "0", step: "any", value: chosen, onchange }))];
 }
 
 function range({ name, values: [bounds] }, change) {
@@ -164,7 +161,7 @@ function several(state, change, { others, redraw }) {
 function valueOption(name, value, { total, checked, toggle }) {
   const box = h("input", { type: "checkbox", checked, onchange: () => toggle(value, box.checked) });
   const text = [h("span.grow", valueLabel(name, value)), total !== null && h("span.quiet", counted(total))];
-  return { node: h("label.option", { title: String(value?.id ?? value) }, box, text), take: () => toggle(value, true) };
+  return { node: h("label.option", { title: plain(value?.id ?? value) }, box, text), take: () => toggle(value, true) };
 }
 
 /** The text as a value, or as `contains`, which is first if no value begins with it. */

@@ -21,15 +21,14 @@ async function exporting({ filters, total }) {
 
 async function run(format, filters) {
   const controller = new AbortController();
-  const bar = h("progress", { max: "1", value: 0, "aria-label": "Progress" });
-  const text = h("p.quiet", { role: "status" }, "Starting …");
+  const { node, bar, text } = template("exporting");
   dialog("Exporting", (done) => {
     controller.signal.addEventListener("abort", () => done());
-    return [text, bar, buttons(cancel(done))];
+    return [node, buttons(cancel(done))];
   }).then(() => controller.abort());
   const showProgress = ({ rows, total }) => {
     bar.value = total ? rows / total : 0;
-    put(text, total === null ? "Starting …" : `${counted(rows)} of ${counted(total)}`);
+    if (total !== null) put(text, `${counted(rows)} of ${counted(total)}`);
   };
   let started = null;
   try {

@@ -45,16 +45,15 @@ export function filterBar() {
     put(chips, drawn(filters, edited));
     if (groups.some((group) => groupText(group) === null)) learnGroups(groups).then(drawChips);
   };
-  const draw = () => {
+  const draw = async () => {
     const { filters, q } = here();
     search.value = q ?? [filters.text?.text ?? []].flat().join(" ");
     if (q === null) drawChips();
-    else run(q, { replace: true });
+    else await run(q, { replace: true });
   };
   return { node, draw };
 }
 
-/** Select from a position, in characters, to the next white space or colon. */
 function selectWord(box, position) {
   const start = [...box.value].slice(0, position).join("").length;
   const length = box.value.slice(start).search(/[\s:]|$/);

@@ -34,7 +34,7 @@ const parameter = (name) => new URLSearchParams(location.search).get(name) ?? ""
 
 export function groupsPage() {
   const { node, form, search, ready, content } = template("groups");
-  const times = timeButtons("Time", async (time) => showGroups(withTime(parameter("q"), await since(time))));
+  const times = timeButtons("Time", async (time) => visit(groupsAddress(withTime(parameter("q"), await since(time)), parameter("order"))));
   const begin = api.latest();
   onSubmit(form, () => showGroups(search.value.trim()));
   form.after(times);

@@ -11,6 +11,9 @@ export class Exact {
 
 export const isNested = (value) => value !== null && typeof value === "object" && !(value instanceof Exact);
 
+/** The text of a value; objects and lists have none. */
+export const plain = (value) => (isNested(value) ? "" : String(value ?? ""));
+
 const number = (text) => (String(Number(text)) === text ? Number(text) : new Exact(text));
 
 /** Null if the text is not a number. */

@@ -1,5 +1,5 @@
 import * as api from "./api.js";
-import { isNested, stringify } from "./json.js";
+import { isNested, plain, stringify } from "./json.js";
 import { cut } from "./visible.js";
 
 const LONGEST = 300;
@@ -20,7 +20,7 @@ export async function learn() {
 const describe = (name) => known.filters.get(name);
 const namesWhere = (test) => [...known.filters.values()].filter(test).map((item) => item.name);
 
-export const filters = () => namesWhere(() => true);
+export const filters = () => [...known.filters.keys()];
 export const withButton = () => namesWhere((item) => item.button);
 export const nameable = () => namesWhere((item) => item.nameable);
 
@@ -56,7 +56,7 @@ export function valueLabel(name, value) {
   const choice = known.names.get(name)?.get(folded(value)) ?? known.givenNames.get(name)?.get(folded(value));
   if (choice) return choice.name;
   if (value === null) return "none";
-  return cut(isNested(value) ? String(value.id ?? stringify(value)) : String(value), LONGEST);
+  return cut(isNested(value) ? plain(value.id) || stringify(value) : String(value), LONGEST);
 }
 
 const texts = new Map();
@@ -75,6 +75,7 @@ export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);
   for (const { appId, appName } of records) {
-    if (appId !== undefined && appName && !apps.has(folded(appId))) apps.set(folded(appId), { value: appId, name: cut(String(appName), LONGEST) });
+    const name = cut(plain(appName), LONGEST);
+    if (plain(appId) && name && !apps.has(folded(appId))) apps.set(folded(appId), { value: appId, name });
   }
 }

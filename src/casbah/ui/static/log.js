@@ -60,6 +60,7 @@ export function log({ mayProve }) {
 
   async function load() {
     const view = here();
+    if (view.q !== null) return draw();
     const signal = begin();
     Object.assign(state, { key: keyOf(view), rows: [], ids: new Set(), ended: true, loading: true });
     fresh.hidden = true;
@@ -231,7 +232,7 @@ export function log({ mayProve }) {
 
   function draw() {
     const place = here();
-    bar.draw();
+    bar.draw().catch(showFailure);
     if (keyOf(place) !== state.key && place.q === null) load();
     open(place.open);
   }
@@ -261,7 +262,7 @@ function requestOf(filters) {
   return { filters, sortField: sort, sortDirection: direction, limit: PAGE };
 }
 
-const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
+const keyOf = (view) => address({ ...view, open: null });
 
 /** To the page of the one value that the filters ask for; networks have none. */
 function pageLink(filters) {

@@ -1,5 +1,6 @@
 import * as api from "./api.js";
 import { h, quiet } from "./dom.js";
+import { plain } from "./json.js";
 import { valueLabel } from "./language.js";
 import { countLink } from "./link.js";
 import { address, only } from "./place.js";
@@ -31,8 +32,8 @@ async function counting(place, mine) {
   const [{ latitude, longitude, at }] = place;
   const filters = { ...mine, "ip.address": { eq: place.map(({ ip }) => ip) } };
   const { total } = await api.first(filters);
-  const names = [at.city, at.countryCode && valueLabel("location.country", at.countryCode)].filter(Boolean);
-  return { latitude, longitude, filters, total, addresses: place.length, name: listed((names.length ? names : [latitude, longitude]).map(String)) };
+  const names = [plain(at.city), plain(at.countryCode) && valueLabel("location.country", at.countryCode)].filter(Boolean);
+  return { latitude, longitude, filters, total, addresses: place.length, name: listed(names.length ? names : [latitude, longitude]) };
 }
 
 const entry = ({ name, addresses, total, filters }) =>

@@ -1,5 +1,6 @@
 import * as api from "./api.js";
 import { attempt, bad, button, buttons, copy, dialog, field, formDialog, h, input, loader, quiet, select, small, sure, template, toast } from "./dom.js";
+import { plain } from "./json.js";
 import { choicesOf, label, learn, nameable, valueLabel } from "./language.js";
 import { anyLink, searchLink } from "./link.js";
 import { only } from "./place.js";
@@ -60,7 +61,7 @@ export const sourcesPage = () =>
     const stored = frequent.map(async ({ value, total }) => {
       const mine = only("service", value);
       const { data: [newest] } = await api.first(mine);
-      return [searchLink(mine, newest?.appName ?? valueLabel("service", value)), counted(total), moment(newest?.timestamp)];
+      return [searchLink(mine, plain(newest?.appName) || valueLabel("service", value)), counted(total), moment(newest?.timestamp)];
     });
     const pulls = sources.pulls.map(({ name, kind, lag_ms: lag, last_success: success, last_event: event, stored, refused, gaps, error }) => {
       const missing = h("span", { title: gaps.join("\n") }, counted(gaps.length));

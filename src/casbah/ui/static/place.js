@@ -1,4 +1,4 @@
-import { isNested, parse, stringify } from "./json.js";
+import { isNested, parse, plain, stringify } from "./json.js";
 
 /** The first is the usual one. Periods end with the newest activity (period.js); a date filter takes their place. */
 const TIMES = ["30d", "24h", "7d", "all"];
@@ -42,8 +42,8 @@ export const KINDS = {
 /** Null for values without a page. A browser resolves "." and "..", and no URL holds half a surrogate pair. */
 export function entityAddress(filter, value) {
   const kind = Object.keys(KINDS).find((name) => KINDS[name].filter === filter);
-  const text = String(value);
-  return kind && !["", ".", "..", "null"].includes(text) && text.isWellFormed() ? `/${kind}/${encodeURIComponent(text)}` : null;
+  const text = plain(value);
+  return kind && !["", ".", ".."].includes(text) && text.isWellFormed() ? `/${kind}/${encodeURIComponent(text)}` : null;
 }
 
 export function entityHere() {
@@ -73,11 +73,10 @@ export function visit(url, { replace = false, zoomed = false } = {}) {
 
 const rows = () => stringify([location.pathname, { ...here(), open: null, by: null }]);
 
-/** Follow a link within the pages without a reload. */
 export function follow(event) {
   const link = event.target.closest?.("a[href]");
-  const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-  if (!link || !plain || event.defaultPrevented || link.target || link.origin !== location.origin || link.hash) return;
+  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  if (!link || !isPlain || event.defaultPrevented || link.target || link.origin !== location.origin || link.hash) return;
   if (/^\/(docs|openapi)/.test(link.pathname) || link.hasAttribute("download")) return;
   event.preventDefault();
   if (link.href === location.href) moved();

@@ -18,9 +18,11 @@ export async function fromAddress() {
     const token = decodeURIComponent(hash.slice(FRAGMENT.length));
     if (await agrees(token)) await api.signIn(token);
   } catch (error) {
-    toast(error.status === 401 ? "The token of that link is unknown, expired or revoked." : error.message, "bad");
+    toast(reason(error, "The token of that link"), "bad");
   }
 }
+
+const reason = ({ status, message }, token) => (status === 401 ? `${token} is unknown, expired or revoked.` : message);
 
 /** Its sender may own the token, and would see what is saved and exported with it. */
 async function agrees(token) {
@@ -42,7 +44,7 @@ export function signInForm(done) {
       await api.signIn(token.value.trim());
       done();
     } catch (error) {
-      put(message, error.status === 401 ? "That token is unknown, expired or revoked." : error.message);
+      put(message, reason(error, "That token"));
       token.select();
     }
   });

@@ -11,7 +11,6 @@ export function filled(spans, { first, last, width }) {
   });
 }
 
-/** Bars of [{total, text, href}]. */
 export function sparkline(bars, height, attributes) {
   const most = Math.max(1, ...bars.map(({ total }) => total));
   const drawn = bars.map(({ total, text, href }) => {

@@ -1,5 +1,7 @@
 // Characters that are hidden or reorder text become codes such as ⟨U+202E⟩.
 
+import { plain } from "./json.js";
+
 /**
  * The same rule as in the command line: controls, formats, separators, unpaired surrogates. The joiners U+200C and U+200D are no
  * exception, although emoji, Persian and Indic scripts use them: two names that differ in a joiner alone look the same.
@@ -15,7 +17,7 @@ export const hasHidden = (text) => text.search(HIDDEN) >= 0;
 /** For titles: `parts` is a text, or a list of texts, isolated from each other. */
 export function visibleText(parts) {
   const isolated = (text) => (RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text);
-  return [parts].flat(Infinity).map((part) => isolated(String(part).replace(HIDDEN, code))).join("");
+  return [parts].flat(Infinity).map((part) => isolated(plain(part).replace(HIDDEN, code))).join("");
 }
 
 /** The text keeps hidden characters, so that copies are exact, but shows their codes. */

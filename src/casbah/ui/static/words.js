@@ -1,4 +1,4 @@
-import { isNested } from "./json.js";
+import { isNested, plain } from "./json.js";
 import { groupText, isMoment, label, operatorLabel, valueLabel } from "./language.js";
 import { conditionsOf, groupsOf } from "./place.js";
 
@@ -23,7 +23,7 @@ export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(m
 
 /** Without the zone, where that is shown once for all. */
 export function bare(ms) {
-  if (!isWhen(ms)) return String(ms ?? "");
+  if (!isWhen(ms)) return plain(ms);
   const at = new Date(Number(ms));
   // Sweden writes times as ISO 8601 does; with options it would take a hundred times as long.
   return isLocal() ? at.toLocaleString("sv-SE") : at.toISOString().replace("T", " ").split(".")[0];
@@ -34,7 +34,7 @@ export function spanStart(ms, width) {
   return width >= 60_000 ? `${bare(ms).slice(0, 16)} ${zoneAt(ms)}` : moment(ms);
 }
 
-const isWhen = (ms) => (ms ?? "") !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
+const isWhen = (ms) => plain(ms) !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
 
 export const toInput = (ms) => (isWhen(ms) ? bare(ms).replace(" ", "T") : "");
 export function fromInput(text) {
@@ -64,7 +64,7 @@ export function condition(name, operator, operands) {
 
 function operandText(name, operator, value) {
   if (operator === "range" && isNested(value)) {
-    const end = (bound) => (isMoment(name) ? moment(bound ?? "…") : String(bound ?? "…"));
+    const end = (bound) => (isMoment(name) ? moment(bound ?? "…") : plain(bound ?? "…"));
     return `${end(value.start)} and ${end(value.end)}`;
   }
   if (isMoment(name)) return moment(value);
