@@ -79,6 +79,35 @@ def test_a_hold_and_a_rule_are_made_and_removed(opened: Callable[..., Any], stoc
         page.get_by_role("link", name=f"Case {kind}").wait_for(state="detached")
 
 
+def test_numbers_end_below_each_other_and_below_their_title(opened: Callable[..., Any]) -> None:
+    page = opened("/sources")
+    cells = page.get_by_role("table", name="Apps").locator("tr > :nth-child(2)")
+    cells.nth(1).wait_for()
+    assert set(cells.evaluate_all("cells => cells.map(cell => getComputedStyle(cell).textAlign)")) == {"right"}
+
+
+def test_tokens_have_permissions(opened: Callable[..., Any]) -> None:
+    page = opened("/tokens")
+    page.get_by_role("columnheader", name="Permissions").wait_for()
+
+
+def test_a_range_has_the_name_of_its_country(opened: Callable[..., Any], stocked: Any) -> None:
+    url, house = stocked
+    branch = {
+        "name": "Branch in Lyon",
+        "category": 1,
+        "subnets": ["198.18.61.0/24"],
+        "location": {"city": "Lyon", "countryCode": "FR"},
+    }
+    headers = {"Authorization": f"Token {house.local_key}"}
+    httpx.post(f"{url}/api/v1/subnet/create_rule/", json=branch, headers=headers).raise_for_status()
+    page = opened("/ranges")
+    page.get_by_role("row", name="Branch in Lyon").get_by_text("Lyon, France").wait_for()
+    page.get_by_role("button", name="Delete Branch in Lyon").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_text("Branch in Lyon").wait_for(state="detached")
+
+
 def test_refused_events_are_shown_and_removed(opened: Callable[..., Any], stocked: Any) -> None:
     url, house = stocked
     key, _ = house.services.tokens.create("shipper", tenant=TENANT.name, scopes=["Ingest.write"])

@@ -234,6 +234,9 @@ def test_an_empty_period_offers_all_time(opened: Callable[..., Any], house: Appl
     filters = {"service": {"eq": [APP]}}
     page = opened(at({**filters, "date": {"range": {"start": DAY, "end": 2 * DAY}}}))
     page.get_by_text("No activities match in this period.").wait_for()
+    settled(page)
+    assert page.locator(".plot").inner_text() == "No activity in this period."
+    assert "each bar" not in page.locator(".edges").inner_text()
     page.get_by_role("button", name="Search all time").click()
     shows(page, expected(house, filters))
 

@@ -60,7 +60,7 @@ export const bad = (...text) => h("span.wrong", {}, text);
 export const warning = () => h("p.wrong", { role: "alert" });
 export const field = (title, input) => h("label.field", title, input);
 export const input = (attributes) => h("input", { type: "text", ...attributes });
-export const select = (choices, chosen, attributes) => h("select", { ...attributes }, choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
+export const select = (choices, chosen, attributes) => h("select", attributes, choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 export const button = (text, onclick, attributes) => h("button", { onclick, ...attributes }, text);
 
 /** A button whose name only screen readers say. */
@@ -143,7 +143,6 @@ export function popover(anchor, label, panel) {
   anchor.ariaExpanded = "true";
   const fitting = (wanted, size, room) => `${Math.max(8, Math.min(wanted, room - size - 8))}px`;
   const place = () => {
-    // It may have been redrawn.
     if (!anchor.isConnected) return;
     const at = anchor.getBoundingClientRect();
     box.style.left = fitting(at.left, box.offsetWidth, innerWidth);

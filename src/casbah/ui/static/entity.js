@@ -6,7 +6,7 @@ import { facts } from "./insights.js";
 import { label, learnFrom, valueLabel } from "./language.js";
 import { countLink, momentLink, searchLink, sentenceNodes, valueLink } from "./link.js";
 import { placesOf } from "./map.js";
-import { categories, change, naming, page, storeRange, table, tagsOf } from "./pages.js";
+import { categories, change, naming, number, page, storeRange, table, tagsOf } from "./pages.js";
 import { DAY, within } from "./period.js";
 import { comparable, go, KINDS, only } from "./place.js";
 import { counted, moment, plural, zoneName } from "./words.js";
@@ -91,8 +91,6 @@ async function comparison(mine, own, begin, { start, end }) {
   const note = periods > 0 ? `Now: the ${days} to the newest activity. Before: the average of ${days}, since ${moment(begin)}.` : `First seen on ${moment(begin)}: all of it is new.`;
   return [quiet(note), h(".compared", facets.filter(({ count }) => count).map((facet) => draw(h("div"), facet)))];
 }
-
-const number = (content) => h("td.number", content);
 
 async function otherNames(name, mine) {
   const accounts = await api.valuesOf("entity", { filters: mine, limit: MAX_NAMES });

@@ -76,9 +76,9 @@ function shown(result, order, filters, period) {
   const before = previous && `Previous ${duration(previous.last - previous.first + 1)}`;
   const compared = previous ? `. Compared with the ${before.toLowerCase()}: ${counted(result.newCount)} new, ${counted(result.stoppedCount)} no longer active` : "";
   const more = groups.length < result.count ? `, the first ${counted(groups.length)} shown` : "";
-  const column = (title, isOrdered, kind = ".number") => h(`th${kind}`, { scope: "col", "aria-sort": isOrdered ? "descending" : null }, title, isOrdered && " ↓");
+  const column = (title, isOrdered) => h("th", { scope: "col", "aria-sort": isOrdered ? "descending" : null }, title, isOrdered && " ↓");
   const counts = [...distinct.map((name) => many(label(name))), "Activities"].map((title, position) => column(title, order === "most" && position === 0));
-  const times = ["First", "Last"].map((title) => column(`${title} (${zoneAt(Date.now())})`, order === title.toLowerCase(), ""));
+  const times = ["First", "Last"].map((title) => column(`${title} (${zoneAt(Date.now())})`, order === title.toLowerCase()));
   const sorted = order === "first" && previous ? groups.toSorted((one, other) => !other.previous - !one.previous) : groups;
   return [
     h("p.total", plural(result.count, "group"), " of ", activities(result.total), period, more, compared),

@@ -31,7 +31,7 @@ export function histogram() {
     put(legend, legendOf(result));
     const earlier = edge(result.before, (total) => `‹ ${total} earlier`, period.start, [null, result.first - 1]);
     const later = edge(result.after, (total) => `${total} later ›`, period.end, [result.last + 1, null]);
-    put(edges, earlier, result.width && h("span.quiet", `each bar ${widthText(result.width)}`), later);
+    put(edges, earlier, result.spans.length > 0 && h("span.quiet", `each bar ${widthText(result.width)}`), later);
   };
   const clear = (content) => [put(legend), put(edges), put(plot, content)];
   return { node, load, clear };

@@ -1,10 +1,8 @@
 import * as api from "./api.js";
 import { h, quiet } from "./dom.js";
-import { plain } from "./json.js";
-import { valueLabel } from "./language.js";
 import { countLink } from "./link.js";
 import { address, only } from "./place.js";
-import { activities, listed, plural } from "./words.js";
+import { activities, listed, placeName, plural } from "./words.js";
 
 const MAX_ADDRESSES = 24;
 const SOUTHERNMOST = -60;
@@ -32,7 +30,7 @@ async function counting(place, mine) {
   const [{ latitude, longitude, at }] = place;
   const filters = { ...mine, "ip.address": { eq: place.map(({ ip }) => ip) } };
   const { total } = await api.first(filters);
-  const names = [plain(at.city), plain(at.countryCode) && valueLabel("location.country", at.countryCode)].filter(Boolean);
+  const names = placeName(at);
   return { latitude, longitude, filters, total, addresses: place.length, name: listed(names.length ? names : [latitude, longitude]) };
 }
 

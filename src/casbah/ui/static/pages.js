@@ -4,7 +4,7 @@ import { plain } from "./json.js";
 import { choicesOf, label, learn, nameable, valueLabel } from "./language.js";
 import { anyLink, searchLink } from "./link.js";
 import { only } from "./place.js";
-import { counted, listed, moment, sentence } from "./words.js";
+import { counted, listed, moment, placeName, sentence } from "./words.js";
 
 const MAX_APPS = 50;
 export const noActivities = () => template("no-activities").node;
@@ -26,6 +26,8 @@ export function table(caption, titles, rows, empty) {
     h("table", h("caption.unseen", {}, caption), h("thead", h("tr", head)), h("tbody", rows.map((row) => h("tr", cells(row))))),
   );
 }
+
+export const number = (content) => h("td.number", content);
 
 export async function change(run, again, text) {
   await attempt(async () => {
@@ -61,11 +63,11 @@ export const sourcesPage = () =>
     const stored = frequent.map(async ({ value, total }) => {
       const mine = only("service", value);
       const { data: [newest] } = await api.first(mine);
-      return [searchLink(mine, plain(newest?.appName) || valueLabel("service", value)), counted(total), moment(newest?.timestamp)];
+      return [searchLink(mine, plain(newest?.appName) || valueLabel("service", value)), number(counted(total)), moment(newest?.timestamp)];
     });
     const pulls = sources.pulls.map(({ name, kind, lag_ms: lag, last_success: success, last_event: event, stored, refused, gaps, error }) => {
       const missing = h("span", { title: gaps.join("\n") }, counted(gaps.length));
-      return [name, kind, lag === null ? "never ran" : duration(lag), moment(success), moment(event), counted(stored), counted(refused), missing, problem(error)];
+      return [name, kind, lag === null ? "never ran" : duration(lag), moment(success), moment(event), number(counted(stored)), number(counted(refused)), number(missing), problem(error)];
     });
     const supported = sources.data.map(({ name, title, apps }) => [name, title, apps.length ? listed(apps.map((app) => app.name)) : "any"]);
     return [
@@ -83,7 +85,7 @@ export const pushesPage = () =>
     const { data } = await api.pushes();
     const rows = data.map(({ name, kind, to, lagMs, behind, lastSuccess, lastFailure, deadLetters, error }) => {
       const lag = lagMs === null ? "not known yet" : duration(lagMs);
-      return [name, kind, to, lag, counted(behind), moment(lastSuccess), moment(lastFailure), counted(deadLetters), problem(error)];
+      return [name, kind, to, lag, number(counted(behind)), moment(lastSuccess), moment(lastFailure), number(counted(deadLetters)), problem(error)];
     });
     return table("Pushes", ["Name", "Kind", "To", "Lag", "Behind", "Last success", "Last failure", "Dead letters", "Error"], rows, "no-pushes");
   });
@@ -112,7 +114,7 @@ export const rangesPage = ({ mayManage }) =>
       listed(networksOf(range)),
       listed(tagsOf(range)),
       range.organization,
-      listed([range.location?.city, range.location?.countryCode].filter(Boolean)),
+      listed(placeName(range.location)),
       mayManage && [small("Change", range.name, () => edit(range)), remover("Delete", range.name, () => api.deleteRange(range._id), again)],
     ]);
     return [
@@ -185,7 +187,7 @@ export const tokensPage = () =>
       const revoke = () => remover("Revoke", name, () => api.revokeToken(id), again, ["Revoke “", name, "”? It stops working at once."]);
       return [name, status, tenant, scopes.join(", "), ...[created, used, expires].map(moment), status !== "Revoked" && revoke()];
     });
-    return [primary("New token", () => create(again)), table("Tokens", ["Name", "Status", "Tenant", "Scopes", "Created", "Last used", "Expires", ""], rows)];
+    return [primary("New token", () => create(again)), table("Tokens", ["Name", "Status", "Tenant", "Permissions", "Created", "Last used", "Expires", ""], rows)];
   });
 
 async function create(again) {

@@ -31,7 +31,6 @@ async function show(id) {
   URL.revokeObjectURL(url);
 }
 
-/** `entry(size)` is the row about entries. */
 function facts(text, entry) {
   const [checkpoint, signatures] = text.split("\n\n");
   const [origin, size, root] = checkpoint.split("\n");

@@ -17,5 +17,5 @@ export function sparkline(bars, height, attributes) {
     const bar = h("span.spark-bar", { style: { height: `${total ? Math.max((total / most) * height, LEAST) : 0}px` } });
     return href && total ? h("a.spark", { href, title: text, "aria-label": text }, bar) : h("span.spark", { title: text }, bar);
   });
-  return h(".sparkline", { ...attributes }, drawn);
+  return h(".sparkline", attributes, drawn);
 }

@@ -18,7 +18,6 @@ export function tree(value) {
 
 const entriesOf = (value) => (Array.isArray(value) ? value.map((item, position) => [position, item]) : Object.entries(value));
 
-/** Undefined if there is no match. */
 function narrowed(value, wanted) {
   const isIn = (text) => String(text).toLowerCase().includes(wanted);
   if (!isNested(value)) return isIn(value) ? value : undefined;

@@ -47,6 +47,9 @@ export function fromInput(text) {
 export const listed = (texts, last = ", ") =>
   texts.flatMap((text, position) => (position === 0 ? [text] : [position === texts.length - 1 ? last : ", ", text]));
 
+/** City and country, where they are known. */
+export const placeName = (at) => [plain(at?.city), plain(at?.countryCode) && valueLabel("location.country", at.countryCode)].filter(Boolean);
+
 /** [filter, operator, values], the values as a list of texts. */
 export function condition(name, operator, operands) {
   const values = [operands].flat();
