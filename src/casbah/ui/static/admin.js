@@ -31,8 +31,8 @@ export const auditPage = () =>
 export const exportsPage = () =>
   page("Exports", async (again) => {
     const { data } = await api.exports();
-    const rows = data.map(({ id, format, filters, owner, error, state, rows, total, asked }) => {
-      const date = moment(asked);
+    const rows = data.map(({ id, format, filters, owner, error, state, rows, total, ...item }) => {
+      const date = moment(item.asked);
       const what = `${format} of ${date}`;
       const file = state === "ready" && h("a.button", { href: api.exportFile(id), download: "", "aria-label": `Download ${what}` }, "Download");
       const remove = small("Delete", what, () => change(() => api.deleteExport(id), again, "Deleted"));
