@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import httpx
 
@@ -17,13 +17,12 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.preparation import Preparation
-from casbah.ingest.read_ahead import Encoded, Prepared
+from casbah.ingest.read_ahead import Encoded, size_of_item
 from casbah.ingest.times import suspicion
-from casbah.store.contract import Inserter
+from casbah.store.contract import Inserter, PreparedByStore
 
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
-Kind = TypeVar("Kind", Encoded, Prepared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,11 @@ class Destination(Protocol):
     @property
     def preparation(self) -> Preparation | None: ...
 
-    def store(self, batch: Sequence[Encoded | Prepared], /) -> Outcome:
+    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> Outcome:
         """Store a batch. Raises CasbahError or httpx.HTTPError if that failed."""
         ...
 
-    def record_of(self, item: Encoded | Prepared, /) -> bytes:
+    def record_of(self, item: Encoded | PreparedByStore, /) -> bytes:
         """The record of an activity as its source has it."""
         ...
 
@@ -56,14 +55,14 @@ class ToApi:
     api: Api
     preparation: None = None
 
-    def store(self, batch: Sequence[Encoded | Prepared], /) -> Outcome:
+    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> Outcome:
         """See `Destination`."""
         answer = self.api.ask(
             "POST",
             _PATH,
             allow=(httpx.codes.UNPROCESSABLE_ENTITY,),
             params={"source": wire_encoding.SOURCE},
-            content=b"".join(item.line for item in _all(Encoded, batch)),
+            content=b"".join(item.line for item in _encoded(batch)),
         ).json()
         # The server's lines are those of the body.
         refused = {refusal["line"] - 1: refusal["reason"] for refusal in answer["refused"]}
@@ -73,7 +72,7 @@ class ToApi:
             raise ServerRefusedError(f"the server counted {counted} of {len(batch)} activities")
         return Outcome(refused, duplicates)
 
-    def record_of(self, item: Encoded | Prepared, /) -> bytes:
+    def record_of(self, item: Encoded | PreparedByStore, /) -> bytes:
         """See `Destination`."""
         return item.record
 
@@ -87,21 +86,29 @@ class ToStore:
     enrichment: Enrichment
     """The one that `preparation` opens in each process."""
 
-    def store(self, batch: Sequence[Encoded | Prepared], /) -> Outcome:
+    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> Outcome:
         """See `Destination`."""
-        inserted = self.tenant.insert([item.entry for item in _all(Prepared, batch)])
+        inserted = self.tenant.insert(list(_prepared(batch)))
         return Outcome(dict(inserted.refused), frozenset(inserted.repeated))
 
-    def record_of(self, item: Encoded | Prepared, /) -> bytes:
+    def record_of(self, item: Encoded | PreparedByStore, /) -> bytes:
         """See `Destination`."""
         return self.enrichment.unenriched(item.record)
 
 
-def _all(kind: type[Kind], batch: Sequence[Encoded | Prepared]) -> Iterator[Kind]:
-    """The items of a batch. Raises TypeError for one that was read for another destination: none is left out."""
+def _encoded(batch: Sequence[Encoded | PreparedByStore]) -> Iterator[Encoded]:
+    """The items of a batch. Raises TypeError for one that was prepared for a store: none is left out."""
     for item in batch:
-        if not isinstance(item, kind):
-            raise TypeError(f"expected {kind.__name__}, got {type(item).__name__}")
+        if not isinstance(item, Encoded):
+            raise TypeError(f"{type(item).__name__} was prepared for a store")
+        yield item
+
+
+def _prepared(batch: Sequence[Encoded | PreparedByStore]) -> Iterator[PreparedByStore]:
+    """The items of a batch. Raises TypeError for one that was encoded for the API: none is left out."""
+    for item in batch:
+        if isinstance(item, Encoded):
+            raise TypeError(f"{type(item).__name__} was not prepared for a store")
         yield item
 
 
@@ -130,10 +137,10 @@ class Sender:
     _items: list[tuple[FileReport, int, Any]] = field(default_factory=list)
     _size: int = 0
 
-    def add(self, report: FileReport, line: int, item: Encoded | Prepared | Refusal) -> None:
+    def add(self, report: FileReport, line: int, item: Encoded | PreparedByStore | Refusal) -> None:
         """Add an item of a file, with its line."""
         self._items.append((report, line, item))
-        self._size += len(item.raw) if isinstance(item, Refusal) else item.size
+        self._size += size_of_item(item)
         if len(self._items) >= self.batch or self._size >= _BATCH_BYTES:
             self.flush()
 
@@ -146,7 +153,7 @@ class Sender:
                     self._refuse(item, report)
             self._store([(report, line, item) for report, line, item in items if not isinstance(item, Refusal)])
 
-    def _store(self, activities: Sequence[tuple[FileReport, int, Encoded | Prepared]]) -> None:
+    def _store(self, activities: Sequence[tuple[FileReport, int, Encoded | PreparedByStore]]) -> None:
         if not activities:
             return
         outcome = self.destination.store([item for _, _, item in activities])

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.networks import IpRanges
+from casbah.store.contract import PreparedByStore
 
 OpenEnrichment = Callable[[], Enrichment]
-Prepare = Callable[[NewActivity], Any]
+Prepare = Callable[[NewActivity], PreparedByStore]
 
 
 @dataclass(frozen=True, slots=True)

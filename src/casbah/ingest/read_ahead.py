@@ -19,7 +19,7 @@ from itertools import chain, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest import wire_encoding
@@ -30,6 +30,7 @@ from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import STDIN, EventPage, pages
 from casbah.ingest.preparation import Preparation
+from casbah.store.contract import PreparedByStore
 
 _MIN_BYTES = 1 << 20
 """Bytes of the files that are worth starting processes for."""
@@ -55,29 +56,16 @@ class Encoded:
         """The activity's record."""
         return wire_encoding.unpack(self.line).record
 
-    @property
-    def size(self) -> int:
-        """Bytes, about."""
-        return len(self.line)
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A new activity enriched and prepared: `entry` is what a store's `prepare` returned."""
-
-    entry: Any
-    timestamp: int
-
-    @property
-    def record(self) -> bytes:
-        """The activity's record."""
-        record: bytes = self.entry.record
-        return record
-
-    @property
-    def size(self) -> int:
-        """Bytes, about."""
-        return len(self.record)
+def size_of_item(item: Encoded | PreparedByStore | Refusal) -> int:
+    """The bytes of an item, about."""
+    match item:
+        case Refusal():
+            return len(item.raw)
+        case Encoded():
+            return len(item.line)
+        case _:
+            return len(item.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +78,7 @@ class Piece:
 
     origin: str
     begins: bool
-    items: Sequence[tuple[int, Encoded | Prepared | Refusal]] = ()
+    items: Sequence[tuple[int, Encoded | PreparedByStore | Refusal]] = ()
     sources: Mapping[str, int] = field(default_factory=dict)
     position: int = 0
     skipped: str = ""
@@ -130,8 +118,8 @@ class FileReader:
     def _enrichment(self) -> Enrichment | None:
         return self.preparation.opened() if self.preparation else None
 
-    def _encode(self, new: NewActivity) -> Encoded | Prepared:
-        return Prepared(self.preparation.prepare(new), new.timestamp) if self.preparation else Encoded.of(new)
+    def _encode(self, new: NewActivity) -> Encoded | PreparedByStore:
+        return self.preparation.prepare(new) if self.preparation else Encoded.of(new)
 
 
 Sent = Piece | Exception | None
@@ -239,7 +227,7 @@ def _send(connection: Connection, outbox: "queue.Queue[Sequence[Sent]]") -> None
 
 def pieces_of(
     page: EventPage,
-    encode: Callable[[NewActivity], Encoded | Prepared] = Encoded.of,
+    encode: Callable[[NewActivity], Encoded | PreparedByStore] = Encoded.of,
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
@@ -255,19 +243,15 @@ def pieces_of(
 
 
 def _taken(
-    items: Iterator[tuple[int, NewActivity | Refusal]], encode: Callable[[NewActivity], Encoded | Prepared]
-) -> list[tuple[int, Encoded | Prepared | Refusal]]:
+    items: Iterator[tuple[int, NewActivity | Refusal]], encode: Callable[[NewActivity], Encoded | PreparedByStore]
+) -> list[tuple[int, Encoded | PreparedByStore | Refusal]]:
     """The next items, encoded: at most `_PIECE`, and no more once they have `_PIECE_BYTES`."""
-    taken: list[tuple[int, Encoded | Prepared | Refusal]] = []
+    taken: list[tuple[int, Encoded | PreparedByStore | Refusal]] = []
     size = 0
     for line, item in islice(items, _PIECE):
-        if isinstance(item, Refusal):
-            taken.append((line, item))
-            size += len(item.raw)
-        else:
-            encoded = encode(item)
-            taken.append((line, encoded))
-            size += encoded.size
+        ready = item if isinstance(item, Refusal) else encode(item)
+        taken.append((line, ready))
+        size += size_of_item(ready)
         if size >= _PIECE_BYTES:
             break
     return taken

@@ -180,8 +180,8 @@ class PreparedByStore(Protocol):
     """A new activity prepared by a store's `prepare`, possibly in another process. Opaque to all but that store."""
 
     @property
-    def id(self) -> str:
-        """The `_id` to store it under, if not taken."""
+    def timestamp(self) -> int:
+        """When it happened, in ms since the epoch."""
         ...
 
     @property
