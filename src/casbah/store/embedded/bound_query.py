@@ -4,7 +4,7 @@ The first hits of a broad query are searched in a time window at the start of th
 and wider if it does not. So the newest hundred of a million cost little more than the newest hundred of a thousand.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,32 +128,30 @@ class BoundQuery:
     def _date_keys(self) -> frozenset[int]:
         return frozenset(self.date_keys())
 
-    def postings(
-        self, field: Field, *, prefix: str, matches: Collection[int] | None = None
-    ) -> Iterator[tuple[Value, Sequence[int]]]:
+    def postings(self, field: Field, *, prefix: str) -> Iterator[tuple[Value, Sequence[int]]]:
         """The values of a field that count and start with `prefix`, with the date keys of the matches that have each, oldest
-        first. `matches` are the date keys of all matches, if they are known.
+        first.
         """
-        query = self.query
-        for value, total in self.tally(field, prefix=prefix, limit=None):
-            if not field.counts(value):
-                continue
-            self.deadline.check()
-            keys = self.searcher.date_keys_of(field.name, value, query, total=total)
-            if len(keys) > total:
-                matches = matches or self._date_keys
-                keys = [key for key in keys if key in matches]
-            yield value, keys
+        for value, total, keys in self._postings(field, prefix):
+            yield value, keys if len(keys) == total else [key for key in keys if key in self._date_keys]
 
     def column(self, field: Field, *, prefix: str, places: Mapping[int, int]) -> list[tuple[Value, ...]]:
         """The values of a field that count and start with `prefix`, per match by its place; `places` are those of date keys."""
         column: list[tuple[Value, ...]] = [()] * len(places)
-        for value, keys in self.postings(field, prefix=prefix, matches=places):
+        for value, _, keys in self._postings(field, prefix):
             alone = (value,)
-            for key in keys:
-                place = places[key]
-                column[place] = column[place] + alone if column[place] else alone
+            for place in map(places.get, keys):
+                if place is not None:
+                    column[place] = column[place] + alone if column[place] else alone
         return column
+
+    def _postings(self, field: Field, prefix: str) -> Iterator[tuple[Value, int, list[int]]]:
+        """Each value, the number of matches that have it, and their date keys, or these among those of other activities."""
+        query = self.query
+        for value, total in self.tally(field, prefix=prefix, limit=None):
+            if field.counts(value):
+                self.deadline.check()
+                yield value, total, self.searcher.date_keys_of(field.name, value, query, total=total)
 
     @property
     def query(self) -> Engine:
