@@ -29,10 +29,14 @@ COUNT = 20_000
 NOW = time.time_ns() // 1_000_000
 
 
-def ingest(store: Path, *arguments: str, stdin: bytes = b"", code: int = 0) -> subprocess.CompletedProcess[bytes]:
+def ingest(
+    store: Path, *arguments: str, stdin: bytes = b"", code: int = 0, folder: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "CASBAH_STORE": str(store), "COLUMNS": "200"}
     command = [sys.executable, "-m", "casbah", "ingest", *arguments]
-    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, input=stdin, capture_output=True, check=False, timeout=300
+    )
     assert done.returncode == code, done.stderr.decode()
     return done
 
@@ -57,6 +61,16 @@ def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
     assert f"skipped {folder / 'loop'}: {link}" in done.stderr.decode()
     assert f"skipped {folder / 'pipe'}: a named pipe is read only if named itself" in done.stderr.decode()
     assert f"skipped {folder / 'socket'}: a socket" in done.stderr.decode()
+
+
+@pytest.mark.slow
+def test_a_file_in_a_folder_is_never_standard_input(tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "-").write_bytes(line(1) + line(2))
+    done = ingest(tmp_path / "store", ".", "--json", stdin=line(3), folder=folder)
+    report = json.loads(done.stdout)
+    assert (report["stored"], [file["file"] for file in report["files"]]) == (2, ["./-"])
 
 
 @pytest.mark.slow

@@ -3,8 +3,13 @@
 import gzip
 import json
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -93,6 +98,15 @@ def broken() -> Mapping[str, Connector]:
     raise ValueError("no connectors")
 
 
+class UnsendableError(Exception):
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        raise TypeError("cannot be pickled")
+
+
+def unsendable() -> Mapping[str, Connector]:
+    raise UnsendableError
+
+
 @pytest.mark.slow
 def test_what_a_process_raises_is_raised_here(files: list[str]) -> None:
     with pytest.raises(ValueError, match="no connectors"):
@@ -110,12 +124,97 @@ def test_who_stops_reading_leaves_no_process(files: list[str]) -> None:
 
 
 def test_few_bytes_and_standard_input_start_no_process(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for several in ([*files, STDIN], files):
-        read = pieces(several, 2)
+    for several in ([STDIN], files):
+        read = read_ahead(several, FileReader(connectors), 2, size=0)
         next(read)
         assert not readers()
         read.close()
         monkeypatch.setattr(module, "_MIN_BYTES", 1 << 30)
+
+
+@pytest.mark.slow
+def test_a_pipe_is_read_in_this_process(files: list[str], tmp_path: Path) -> None:
+    expected, pipe = list(pieces(files[:2], 0)), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=lambda: pipe.write_bytes(Path(files[0]).read_bytes()))
+    writing.start()
+    read = pieces([str(pipe), files[1]], 2)
+    found = [next(read)]
+    for process in readers():
+        process.kill()
+    found += read
+    writing.join()
+    assert lines_of(found) == lines_of(expected)
+
+
+def lines_of(read: Iterable[Piece]) -> list[int]:
+    return [line for piece in read for line, _ in piece.items]
+
+
+@pytest.mark.slow
+def test_a_descriptor_of_this_process_is_read_in_it(files: list[str]) -> None:
+    with Path(files[0]).open("rb") as file:
+        found = list(pieces([f"/dev/fd/{file.fileno()}", files[1]], 2))
+    assert lines_of(found) == lines_of(pieces(files[:2], 0))
+
+
+@pytest.mark.slow
+def test_messages_have_few_bytes(tmp_path: Path) -> None:
+    events, size = 40, module._PIECE_BYTES // 5
+    file = tmp_path / "large.ndjson"
+    file.write_text("".join(json.dumps(record(number, description="x" * size)) + "\n" for number in range(events)))
+    reading = module._Process(FileReader(connectors), [str(file)])
+    try:
+        sizes = []
+        with suppress(EOFError):
+            while True:
+                message = reading._connection.recv()
+                sizes.append(sum(module.size_of_item(item) for piece in message if piece for _, item in piece.items))
+    finally:
+        reading.stop()
+    assert max(sizes) < module._PIECE_BYTES + 2 * size
+    assert sum(sizes) > events * size
+
+
+@pytest.mark.slow
+def test_an_interrupt_is_left_to_the_parent_process(files: list[str]) -> None:
+    reading = module._Process(FileReader(connectors), files[:1])
+    try:
+        os.kill(reading._process.pid or 0, signal.SIGINT)
+        assert list(reading.pieces(files[0])) == list(pieces(files[:1], 0))
+        reading._process.join(30)
+        assert reading._process.exitcode == 0
+    finally:
+        reading.stop()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_sent_is_raised_here(files: list[str]) -> None:
+    with pytest.raises(UnsendableError):
+        list(pieces(files, 2, FileReader(unsendable)))
+    assert not readers()
+
+
+ENDLESS = """
+import sys
+from casbah.ingest import read_ahead as module
+from casbah.ingest.connectors import connectors
+module._MIN_BYTES = 0
+for file in module.read_ahead(sys.argv[1:], module.FileReader(connectors), 1, size=0):
+    next(file)
+    print("reading", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_parent_leaves_no_process(files: list[str]) -> None:
+    command = [sys.executable, "-c", ENDLESS, files[1]]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert parent.stdout
+    assert parent.stdout.readline() == b"reading\n"
+    parent.kill()
+    parent.communicate(timeout=60)  # Ends when no process holds its output any more.
 
 
 def test_an_unknown_source_is_refused_before_anything_is_read() -> None:

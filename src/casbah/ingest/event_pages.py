@@ -148,12 +148,18 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
         for link in (str(Path(folder, name)) for name in folders):
             if Path(link).is_symlink():
                 yield _skipped(link, "a symbolic link to a folder is read only if named itself")
-        for file in (str(Path(folder, name)) for name in sorted(names) if not name.startswith(".")):
+        for file in (_path_in(folder, name) for name in sorted(names) if not name.startswith(".")):
             kind = _special(file)
             empty = empty and kind is not None
             yield file if kind is None else _skipped(file, f"{kind} is read only if named itself")
     yield from (_unreadable(str(error.filename), error) for error in errors)
     yield from _not_read(path, hidden, empty=empty and not errors)
+
+
+def _path_in(folder: str, name: str) -> str:
+    """The path of a file in a folder. One that is called `-` is not standard input."""
+    path = str(Path(folder, name))
+    return f"./{path}" if path == STDIN else path
 
 
 def _not_read(path: str, hidden: Sequence[str], *, empty: bool) -> Iterator[EventPage]:

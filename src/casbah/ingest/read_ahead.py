@@ -2,10 +2,12 @@
 
 Activities are encoded for a server, or prepared for a store that this process owns. Each process reads every n-th file. It
 stays `_AHEAD` messages ahead, so that a large file is read while its beginning is stored; what is in small files shares
-messages. Processes take a second to start, so few bytes are read in this process.
+messages. Processes take a second to start, so few bytes are read in this process, and so are files that no other can open, such
+as pipes.
 """
 
 import gc
+import os
 import queue
 import signal
 import threading
@@ -15,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, fields
 from datetime import tzinfo
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, cycle, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -134,15 +136,20 @@ def read_ahead(
 
     A process that dies, perhaps for lack of memory, is replaced by this one. Raises what `reader` raises.
     """
-    if STDIN in files or size < _MIN_BYTES:
-        processes = 0
-    processes = min(processes, len(files))
+    theirs = [file for file in files if _opens_again(file)] if size >= _MIN_BYTES else []
+    processes = min(processes, len(theirs))
     with ExitStack() as running:
-        others = [_Process(reader, files[first::processes]) for first in range(processes)]
+        others = [_Process(reader, theirs[first::processes]) for first in range(processes)]
         for other in others:
             running.callback(other.stop)
-        for number, file in enumerate(files):
-            yield others[number % processes].pieces(file) if processes else reader.pieces(file)
+        in_order, shared = cycle(others), frozenset(theirs if others else ())
+        for file in files:
+            yield next(in_order).pieces(file) if file in shared else reader.pieces(file)
+
+
+def _opens_again(file: str) -> bool:
+    """Whether any process that opens this file reads the same from its beginning: not a pipe, nor a descriptor of this one."""
+    return file != STDIN and Path(file).is_file() and not os.path.abspath(file).startswith(("/dev/", "/proc/"))  # noqa: PTH100
 
 
 def size_of(file: str) -> int:
@@ -161,7 +168,11 @@ class _Process:
         spawning = get_context("spawn")
         self._connection, theirs = spawning.Pipe(duplex=False)
         self._process = spawning.Process(target=_serve, args=(theirs, reader, files), name="casbah-read", daemon=True)
-        self._process.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Until the new process ignores it.
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
         self._received = self._messages()
 
@@ -192,6 +203,7 @@ class _Process:
 def _serve(connection: Connection, reader: FileReader, files: Sequence[str]) -> None:
     """Send what there is of each file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process decides when to stop.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # Parsed events have no reference cycles, but the default thresholds would collect after every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -199,13 +211,15 @@ def _serve(connection: Connection, reader: FileReader, files: Sequence[str]) -> 
     sending = threading.Thread(target=_send, args=(connection, outbox))
     sending.start()
     message: list[Sent] = []
-    size = 0
+    count = size = 0
     for item in chain.from_iterable(_sent(reader, file) for file in files):
         message.append(item)
-        size += 1 + (len(item.items) if isinstance(item, Piece) else 0)
-        if size >= _PIECE:
+        if isinstance(item, Piece):
+            count += len(item.items)
+            size += sum(size_of_item(one) for _, one in item.items)
+        if count + len(message) >= _PIECE or size >= _PIECE_BYTES:
             outbox.put(message)
-            message, size = [], 0
+            message, count, size = [], 0, 0
     outbox.put(message)
     outbox.put(())
     sending.join()
@@ -221,8 +235,12 @@ def _sent(reader: FileReader, file: str) -> Iterator[Sent]:
 
 
 def _send(connection: Connection, outbox: "queue.Queue[Sequence[Sent]]") -> None:
-    while message := outbox.get():
-        connection.send(message)
+    """Send what is in the outbox. Ends this process if the parent process is gone, or must read what cannot be sent itself."""
+    try:
+        while message := outbox.get():
+            connection.send(message)
+    except Exception:  # noqa: BLE001  whatever it is, the main thread would wait for room in the outbox
+        os._exit(1)
 
 
 def pieces_of(
