@@ -7,6 +7,7 @@ like, short of a cycle. Imports under TYPE_CHECKING and inside functions count l
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -175,6 +176,21 @@ def test_no_cycles():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(f"casbah.{name}" for name in error.args[1]))
+
+
+SAME_ON_THE_WIRE = {"ChangePage", "IpRange"}
+
+
+def test_a_class_name_has_one_meaning():
+    """Classes of the two engines are counterparts, and the client has its own for what the server answers."""
+    rooms = defaultdict(set)
+    for module, text in KNOWN.items():
+        room = "an engine" if module.startswith(("store.embedded.", "store.opensearch.")) else module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and not module.startswith("client."):
+                rooms[node.name].add(room)
+    several = {name: modules for name, modules in rooms.items() if len(modules) > 1 and not name.startswith("_")}
+    assert several.keys() == SAME_ON_THE_WIRE, several
 
 
 def test_no_member_of_a_plain_enumeration_is_an_empty_tuple():

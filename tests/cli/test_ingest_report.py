@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from casbah.cli.connection import Api
 from casbah.cli.ingest_report import FileReport, Tally, _refused, _table
-from casbah.cli.sending import Outcome, ToApi, ToStore
+from casbah.cli.sending import NotStored, ToApi, ToStore
 from command_line import app
 from making import record
 
@@ -180,7 +180,7 @@ def signalled(times: int, store: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """What an ingest of three batches of 100 says that gets a signal while the second is stored."""
     to_store, batches = ToStore.store, []
 
-    def signalling(self: ToStore, batch: Sequence[Any]) -> Outcome:
+    def signalling(self: ToStore, batch: Sequence[Any]) -> NotStored:
         batches.append(batch)
         outcome = to_store(self, batch)
         for _ in range(times if len(batches) == 2 else 0):
@@ -229,7 +229,7 @@ def test_where_the_server_goes_away_the_count_is_said_too(tmp_path, monkeypatch)
 def test_whatever_ends_it_the_count_is_said(tmp_path, monkeypatch, error):
     to_store, batches = ToStore.store, []
 
-    def failing(self: ToStore, batch: Sequence[Any]) -> Outcome:
+    def failing(self: ToStore, batch: Sequence[Any]) -> NotStored:
         batches.append(batch)
         if len(batches) == 3:
             raise error

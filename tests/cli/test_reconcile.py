@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from casbah.operations.comparison import A, B, Counts, Seen, comparison
+from casbah.operations.comparison import A, B, SideActivity, SideCounts, comparison
 from command_line import app
 from making import record
 
@@ -241,11 +241,11 @@ def test_a_comparison_keeps_every_id_exactly() -> None:
     names = ["", "é", "e\u0301", "a\x00b", "a\x00c", "\ud800", "x" * 5_000, "x" * 5_001, "A", "a"]
     with comparison() as compared:
         assert compared.hours(A) is None
-        compared.add(A, [Seen(name, b"", "s", hour) for hour, name in enumerate(names)])
-        compared.add(B, [Seen(name, b"other form", "s", 0) for name in names[1:]])
-        compared.add(B, [Seen("only", b"", "t", 5)])
+        compared.add(A, [SideActivity(name, b"", "s", hour) for hour, name in enumerate(names)])
+        compared.add(B, [SideActivity(name, b"other form", "s", 0) for name in names[1:]])
+        compared.add(B, [SideActivity("only", b"", "t", 5)])
         assert compared.hours(A) == (0, len(names) - 1)
-        assert compared.counts() == Counts(both=len(names) - 1, only_a=1, only_b=1)
+        assert compared.counts() == SideCounts(both=len(names) - 1, only_a=1, only_b=1)
         assert list(compared.differences()) == [("", "s", 0, A), ("only", "t", 5, B)]
         assert list(compared.sums()) == [("s", 0, 1, 0), ("t", 5, 0, 1)]
 
@@ -253,19 +253,19 @@ def test_a_comparison_keeps_every_id_exactly() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "counts"),
     [
-        ("1", "1", Counts(1, 0, 0)),
-        ("1", "2", Counts(1, 0, 0)),
-        ("12", "21", Counts(2, 0, 0)),
-        ("12", "1", Counts(1, 1, 0)),
-        ("1", "12", Counts(1, 0, 1)),
-        ("1", "23", Counts(0, 1, 2)),
-        ("121", "", Counts(0, 2, 0)),
+        ("1", "1", SideCounts(1, 0, 0)),
+        ("1", "2", SideCounts(1, 0, 0)),
+        ("12", "21", SideCounts(2, 0, 0)),
+        ("12", "1", SideCounts(1, 1, 0)),
+        ("1", "12", SideCounts(1, 0, 1)),
+        ("1", "23", SideCounts(0, 1, 2)),
+        ("121", "", SideCounts(0, 2, 0)),
     ],
 )
-def test_several_events_of_one_id_are_compared_by_content(first: str, second: str, counts: Counts) -> None:
+def test_several_events_of_one_id_are_compared_by_content(first: str, second: str, counts: SideCounts) -> None:
     with comparison() as compared:
         for side, contents in ((A, first), (B, second)):
-            compared.add(side, [Seen("id", content.encode(), "s", 0) for content in contents])
+            compared.add(side, [SideActivity("id", content.encode(), "s", 0) for content in contents])
         assert compared.counts() == counts
 
 

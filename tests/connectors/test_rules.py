@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Rule
+from casbah.ingest.contract import ReadingRule
 
 FOLDER = Path(__file__).parents[2] / "src" / "casbah" / "ingest" / "connectors"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -24,7 +24,7 @@ def test_a_mapping_file_gives_the_reason_for_each_of_its_rules(path):
 def test_a_connector_in_python_documents_each_of_its_rules(name):
     module = import_module(f"casbah.ingest.connectors.{name}")
     tables = [value for value in vars(module).values() if isinstance(value, tuple)]
-    rules = [item for table in tables for item in table if isinstance(item, Rule)]
+    rules = [item for table in tables for item in table if isinstance(item, ReadingRule)]
     assert [rule for rule in rules if rule not in module.CONNECTOR.rules] == []
 
 

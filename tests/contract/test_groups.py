@@ -10,7 +10,7 @@ from casbah.activity.fields import FIELDS, Field, entity_term, values
 from casbah.activity.matching import matches
 from casbah.activity.record import Reading
 from casbah.activity.tenant import TenantId
-from casbah.store.contract import Group, GroupQuery, Store, ValuesOf
+from casbah.store.contract import GroupQuery, Store, ValueGroup, ValuesOf
 from casbah.store.embedded import searcher
 from casbah.store.opensearch import search as opensearch_search
 from contract.test_facets import COUNTED, DAY, FILTERS, made
@@ -43,7 +43,7 @@ def counted(field: Field, item: dict[str, Any]) -> list[Any]:
 
 def expected(
     records: list[dict[str, Any]], filters: dict[str, Any], by: tuple[Field, ...], distinct: tuple[Field, ...] = ()
-) -> list[Group]:
+) -> list[ValueGroup]:
     predicate = query(filters).predicate
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for item in records:
@@ -51,7 +51,7 @@ def expected(
             for key in product(*(counted(field, item) for field in by)):
                 groups.setdefault(key, []).append(item)
     return [
-        Group(
+        ValueGroup(
             key,
             len(members),
             tuple(len({value for item in members for value in counted(field, item)}) for field in distinct),
@@ -134,7 +134,7 @@ def test_values_by_their_beginning(store: Store) -> None:
         (ValuesOf(FIELDS["entity"], anybody),), (ValuesOf(FIELDS["entity"], anybody),), query().predicate
     )
     assert list(store.tenant(TENANT).groups(wanted)) == [
-        Group((f"{anybody}user-{name}",), 3, (1,), NOW - name - 6, NOW - name) for name in range(3)
+        ValueGroup((f"{anybody}user-{name}",), 3, (1,), NOW - name - 6, NOW - name) for name in range(3)
     ]
 
 

@@ -11,7 +11,7 @@ from casbah.activity.tenant import TenantId
 from casbah.base import fsync
 from casbah.errors import ActivityNotFoundError, DamagedFileError, RouteNotFoundError
 from casbah.evidence import log_files, tenant_log
-from casbah.evidence.keys import FILE, Algorithm, add_key, signing_keys
+from casbah.evidence.keys import FILE, SigningAlgorithm, add_key, signing_keys
 from casbah.evidence.logs import Logs, end_before_deleting, log_folder
 from casbah.evidence.tenant_log import Signer, TenantLog
 from casbah.store.embedded.store import EmbeddedStore
@@ -209,7 +209,7 @@ def test_a_tree_of_many_tiles(tmp_path):
     log.close()
 
 
-@pytest.mark.parametrize("algorithm", Algorithm)
+@pytest.mark.parametrize("algorithm", SigningAlgorithm)
 def test_the_keys_are_private_and_can_be_rotated(tmp_path, algorithm):
     with opened(tmp_path) as (store, logs):
         store_some(store, 0, 3)

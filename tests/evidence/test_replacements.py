@@ -7,7 +7,7 @@ import pytest
 
 from casbah.errors import DamagedFileError
 from casbah.evidence import replacements
-from casbah.evidence.replacements import ROW, Replacements, row
+from casbah.evidence.replacements import ROW, LoggedReplacements, row
 
 SMALL = 7
 
@@ -35,10 +35,10 @@ class Rows:
     def read(self, first: int, end: int) -> bytes:
         return self.content[first * ROW.size : end * ROW.size]
 
-    def opened(self, folder: Path) -> Replacements:
-        return Replacements(folder, self.read, len(self.content) // ROW.size)
+    def opened(self, folder: Path) -> LoggedReplacements:
+        return LoggedReplacements(folder, self.read, len(self.content) // ROW.size)
 
-    def agree(self, found: Replacements) -> None:
+    def agree(self, found: LoggedReplacements) -> None:
         assert {number: found.index_of(number) for number in range(61)} == {
             number: self.last.get(number) for number in range(61)
         }

@@ -31,7 +31,7 @@ from casbah.http.routes import PUBLIC, ROUTES
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.ranges import RangeDefinition
-from casbah.operations.retention.rules import Rule
+from casbah.operations.retention.rules import RetentionRule
 from casbah.operations.saved.queries import QueryDefinition
 from casbah.outputs.export.exports import READY, ExportRequest
 from samples import NOW
@@ -180,7 +180,7 @@ def seeded(folder, clock=None, *, samples=True, **given):
         refused = [Refusal("body", 1, "not JSON", b"{broken")]
         house.services.rejects.keep(refused, source=None, sender="shipper", tenant_id=TenantId("default"), entry=entry)
         (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
-        rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
+        rule = RetentionRule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
         house.writer.retention.add(rule, TenantId("default"))
         wanted = ExportRequest({}, "date", "desc", "csv", ("time", "user"), None)
         with patch("secrets.token_hex", return_value=AN_EXPORT):

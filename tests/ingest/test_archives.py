@@ -16,7 +16,7 @@ import zstandard
 
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognized
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
 
@@ -49,7 +49,7 @@ def zst(body: bytes) -> bytes:
     return zstandard.ZstdCompressor().compress(body)
 
 
-def contents(file: Path, body: bytes, **options: Limits) -> list[tuple[str, list[str]]]:
+def contents(file: Path, body: bytes, **options: InputLimits) -> list[tuple[str, list[str]]]:
     """Each page of a file with that body: its name, and its events' ids or the reasons of refusals."""
     file.write_bytes(body)
     return [
@@ -208,7 +208,7 @@ def test_members_of_gzip_follow_each_other(tmp_path: Path) -> None:
 
 def test_what_unpacks_to_too_much_is_stopped(tmp_path: Path) -> None:
     for bomb in (zst(LINES + b" " * 10_000_000), gzip.compress(tarred({"f": LINES + b" " * 10_000_000}))):
-        ((_, items),) = contents(tmp_path / "x", bomb, limits=Limits(unpacked=2_000_000))[:1]
+        ((_, items),) = contents(tmp_path / "x", bomb, limits=InputLimits(unpacked=2_000_000))[:1]
         assert items[-1] == "cannot be read: unpacks to more than 2000000 bytes"
 
 

@@ -12,14 +12,14 @@ import pytest
 from casbah.errors import MalformedBodyError
 from casbah.ingest import wire_encoding
 from casbah.ingest.connectors import connectors
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.ingest_body import items
 from casbah.ingest.parse_pool import PIECE, ParsePool
 from casbah.ingest.preparation import Preparation
 from casbah.store.embedded.document import prepared
 
-_LIMITS = Limits()
+_LIMITS = InputLimits()
 _COUNT = PIECE * 3 + 7
 
 

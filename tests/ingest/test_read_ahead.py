@@ -20,13 +20,13 @@ from casbah.errors import UnknownSourceError
 from casbah.ingest import read_ahead as module
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Connector, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.ingest.enrich.networks import IpRange, IpRanges
 from casbah.ingest.event_pages import STDIN
 from casbah.ingest.ingest_body import items
 from casbah.ingest.preparation import Preparation
-from casbah.ingest.read_ahead import FileReader, Piece, read_ahead
+from casbah.ingest.read_ahead import FilePiece, FileReader, read_ahead
 from casbah.store.embedded.document import prepared
 from making import record
 
@@ -46,7 +46,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [str(path) for path in (*paths, tmp_path / "missing.json")]
 
 
-def pieces(files: Sequence[str], processes: int, reader: FileReader | None = None) -> Iterator[Piece]:
+def pieces(files: Sequence[str], processes: int, reader: FileReader | None = None) -> Iterator[FilePiece]:
     with closing(read_ahead(files, reader or FileReader(connectors), processes, size=0)) as read:
         for file in read:
             yield from file
@@ -80,7 +80,9 @@ def test_prepared_activities_are_those_of_a_server(tmp_path: Path, monkeypatch: 
         id="office", name="Office", cidrs=("203.0.113.0/24",), category=1, tags=("0000ca5b0000000000000001",)
     )
     preparation = Preparation(EnrichmentConfig().opened, prepared, IpRanges("default", 1, (office,)))
-    body = items(story.read_bytes(), None, connectors=connectors(), limits=Limits(), enrichment=preparation.opened())
+    body = items(
+        story.read_bytes(), None, connectors=connectors(), limits=InputLimits(), enrichment=preparation.opened()
+    )
     expected = [prepared(item) for _, item in body if not isinstance(item, Refusal)]
     reader = FileReader(connectors, preparation=preparation)
     read = [item for piece in pieces([str(story)], 1, reader) for _, item in piece.items]
@@ -147,7 +149,7 @@ def test_a_pipe_is_read_in_this_process(files: list[str], tmp_path: Path) -> Non
     assert lines_of(found) == lines_of(expected)
 
 
-def lines_of(read: Iterable[Piece]) -> list[int]:
+def lines_of(read: Iterable[FilePiece]) -> list[int]:
     return [line for piece in read for line, _ in piece.items]
 
 

@@ -13,7 +13,7 @@ import pytest
 from casbah.errors import UnknownSourceError
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Event, Recognized, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.event_pages import page_of, pages
 from making import record
 
@@ -261,14 +261,14 @@ BOMBS = [
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_what_unpacks_to_too_much_is_stopped(bomb, tmp_path):
     (tmp_path / "bomb").write_bytes(bomb)
-    ((_, _, items),) = of_paths(tmp_path, limits=Limits(unpacked=2_000_000))
+    ((_, _, items),) = of_paths(tmp_path, limits=InputLimits(unpacked=2_000_000))
     assert items[-1].reason == "cannot be read: unpacks to more than 2000000 bytes"
 
 
 def test_the_members_of_an_archive_share_its_limit(tmp_path):
     members = {f"m{number}": LINES + b" " * 900_000 for number in range(3)}
     (tmp_path / "bomb").write_bytes(zipped(**members))
-    last = [items[-1] for _, _, items in of_paths(tmp_path, limits=Limits(unpacked=2_000_000))]
+    last = [items[-1] for _, _, items in of_paths(tmp_path, limits=InputLimits(unpacked=2_000_000))]
     first, second, third = (getattr(item, "reason", "") for item in last)
     assert (first, second) == ("", "")
     assert "unpacks to more than" in third
@@ -282,18 +282,18 @@ def test_a_broken_zip_is_refused(tmp_path):
 
 def test_a_line_that_is_too_long_is_refused_and_the_rest_goes_on():
     body = A + b"\n" + b'{"a":"' + b"x" * 3_000_000 + b'"}\n' + B + b"\n"
-    _, items = read(body, limits=Limits(line=1_000_000))
+    _, items = read(body, limits=InputLimits(line=1_000_000))
     assert [(type(item), item.line) for item in items] == [(Event, 1), (Refusal, 2), (Event, 3)]
     assert items[1].reason == "the line is too long (CASBAH_MAX_EVENT)"
 
 
 def test_only_one_event_of_a_document_has_to_fit_in_memory():
-    assert len(read(PRETTY, limits=Limits(line=len(A) + 50))[1]) == 2
+    assert len(read(PRETTY, limits=InputLimits(line=len(A) + 50))[1]) == 2
 
 
 def test_an_event_that_is_too_large_in_a_list_is_refused_and_the_rest_goes_on():
     body = b"[\n" + A + b",\n" + b'{\n  "a": "' + b"x" * 3_000_000 + b'"\n},\n' + B + b"\n]"
-    _, items = read(body, limits=Limits(line=1_000_000))
+    _, items = read(body, limits=InputLimits(line=1_000_000))
     assert [(type(item), item.line) for item in items] == [(Event, 2), (Refusal, 3), (Event, 6)]
     assert items[1].reason == "the line is too long (CASBAH_MAX_EVENT)"
     assert len(items[1].raw) + items[1].cut == 3_000_013

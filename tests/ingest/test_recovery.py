@@ -335,7 +335,7 @@ def test_wrappers_in_wrappers_with_garbage_cost_no_look_for_each_of_them(monkeyp
 def test_nesting_is_refused_as_soon_as_it_is_too_deep():
     text = b'{"a":' + b"[" * 2_000_000
     found = grammar.scan(text, 0, len(text))
-    assert found.state is grammar.State.DEEP
+    assert found.state is grammar.ScanState.DEEP
     assert found.at < 2 * jsontext.MAX_NESTING
     assert [item.reason for item in read(A.encode() + b"\n" + text + b"\n" + B.encode())[1:2]] == ["nested too deeply"]
     assert len(read(b"[" * 2_000_000)) == 1
@@ -460,7 +460,7 @@ def test_the_last_line_of_cef_is_refused_where_the_file_breaks_off():
     lines = [CEF.format(number) for number in range(3_000)]
     packed = gzip.compress("\n".join(lines).encode())
     stream = decompress.Counted(io.BytesIO(packed[:-300]))
-    (opened,) = decompress.input_streams(stream, origin="x", limits=decompress.Limits())
+    (opened,) = decompress.input_streams(stream, origin="x", limits=decompress.InputLimits())
     *items, cut, broken = events(LineReader(opened.stream, max_line=LINE), CONTEXT)
     assert [item.parsed["line"] for item in items] == lines[: len(items)]
     assert (cut.reason, cut.line) == ("cut off before its end", len(items) + 1)

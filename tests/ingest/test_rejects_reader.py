@@ -5,7 +5,7 @@ import json
 import pytest
 
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.formats import ReadContext
 from casbah.ingest.rejects_reader import unwrap_rejects
 
@@ -16,7 +16,7 @@ REJECT = {"origin": "a.json", "line": 9, "reason": "why", "event": '{"a": "\ud80
 def read(**changed: object) -> list[tuple[str, int, bytes]]:
     parsed = {key: value for key, value in {**REJECT, **changed}.items() if value is not None}
     line = Event(json.dumps(parsed).encode(), parsed, "r", 4)
-    found = list(unwrap_rejects(iter([line]), CONTEXT, Limits()))
+    found = list(unwrap_rejects(iter([line]), CONTEXT, InputLimits()))
     assert all((item.origin, item.line) == ("r", 4) for item in found)
     return [(type(item).__name__, getattr(item, "cut", 0), item.raw) for item in found]
 
@@ -28,7 +28,7 @@ def test_an_event_is_what_it_was_at_the_line_where_it_is_now() -> None:
 @pytest.mark.parametrize("event", ['{"a": 1}', "bad", ""], ids=["an event", "no event", "nothing"])
 def test_where_it_was_refused_first_is_kept(event: str) -> None:
     line = Event(b"", REJECT | {"event": event}, "r", 4)
-    (item,) = unwrap_rejects(iter([line]), CONTEXT, Limits())
+    (item,) = unwrap_rejects(iter([line]), CONTEXT, InputLimits())
     refusal = item.refused("why") if isinstance(item, Event) else item
     assert (refusal.origin, refusal.line, refusal.refused_at) == ("r", 4, ("a.json", 9))
 
@@ -57,4 +57,4 @@ def test_other_objects_are_what_they_are(changed: dict[str, object]) -> None:
 
 def test_refusals_pass() -> None:
     refusal = Refusal("r", 1, "why", b"x")
-    assert list(unwrap_rejects(iter([refusal]), CONTEXT, Limits())) == [refusal]
+    assert list(unwrap_rejects(iter([refusal]), CONTEXT, InputLimits())) == [refusal]

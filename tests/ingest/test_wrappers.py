@@ -13,7 +13,7 @@ from casbah.ingest import wrappers
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognized, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of, pages
 from casbah.ingest.wrappers import MAX_DEPTH, WRAPPERS
@@ -203,7 +203,7 @@ def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_all_wrappers_of_a_page_share_its_limit() -> None:
     message = b'{"awslogs":{"data":%b}}' % in_base64(gzip.compress(CLOUDTRAIL))
     size = len(CLOUDTRAIL)
-    page = page_of(b"\n".join([message] * 3), origin="x", connectors=KNOWN, limits=Limits(unpacked=2 * size + 1))
+    page = page_of(b"\n".join([message] * 3), origin="x", connectors=KNOWN, limits=InputLimits(unpacked=2 * size + 1))
     *events, refusal = page.items
     assert [type(item) for item in events] == [Recognized] * 2
     assert isinstance(refusal, Refusal)
@@ -215,7 +215,7 @@ def test_compressed_contents_in_each_other_do_not_pass_the_limit() -> None:
     bomb = b'{"data":%b}' % in_base64(gzip.compress(b" " * 20_000_000))
     for _ in range(2):
         bomb = b'{"data":%b}' % in_base64(gzip.compress(b"\n".join([bomb] * 1_000)))
-    (refusal,) = {item.reason for item in page_of(bomb, origin="x", connectors=KNOWN, limits=Limits(unpacked=50_000_000)).items if isinstance(item, Refusal)}  # fmt: skip
+    (refusal,) = {item.reason for item in page_of(bomb, origin="x", connectors=KNOWN, limits=InputLimits(unpacked=50_000_000)).items if isinstance(item, Refusal)}  # fmt: skip
     assert "unpacks to more than" in refusal
 
 

@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.ingest_body import items
 from casbah.ingest.pull import credentials
 from casbah.ingest.pull.checkpoints import Checkpoints
@@ -70,7 +70,7 @@ class Stored:
         if self._dice.random() < self.kills:
             raise KilledError
         new = duplicates = 0
-        for _, item in items(b"\n".join(events), connector, connectors=KNOWN, limits=Limits()):
+        for _, item in items(b"\n".join(events), connector, connectors=KNOWN, limits=InputLimits()):
             if isinstance(item, Refusal):
                 self.refused.append(item.reason)
             elif item.id in self.ids:

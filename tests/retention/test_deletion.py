@@ -14,7 +14,7 @@ from casbah.compose import Application
 from casbah.errors import BadSettingError, ClusterUnreachableError, UnwritableError
 from casbah.operations.audit.trail import Act
 from casbah.operations.retention.deletion import EVERY_SECONDS, Found, Retention
-from casbah.operations.retention.rules import DELETE, HOLD, Rule
+from casbah.operations.retention.rules import DELETE, HOLD, RetentionRule
 from making import NOW, arrival, query, record
 from scenarios.inprocess import Asker
 
@@ -36,8 +36,10 @@ def act() -> Act:
     return Act(at=NOW, who="x", name="delete_activities")
 
 
-def hold(*ids: str) -> Rule:
-    return Rule(f"hold-{ids[0]}", "case", HOLD, {"activity.id": {"eq": list(ids)}}, None, owner="", changed=NOW)
+def hold(*ids: str) -> RetentionRule:
+    return RetentionRule(
+        f"hold-{ids[0]}", "case", HOLD, {"activity.id": {"eq": list(ids)}}, None, owner="", changed=NOW
+    )
 
 
 class Stopped:
@@ -148,7 +150,7 @@ def test_an_error_is_told_without_the_systems_own_text(
 
     monkeypatch.setattr(house.services.store.tenant(ONE), "delete", delete, raising=False)
     retention = house.writer.retention
-    retention.add(Rule("r", "x", DELETE, {"date": {"lte": NOW}}, 0, owner="", changed=NOW), ONE)
+    retention.add(RetentionRule("r", "x", DELETE, {"date": {"lte": NOW}}, 0, owner="", changed=NOW), ONE)
     (applied,) = retention.apply(ONE, really=True)
     assert (applied.error, applied.result) == (says, None)
     assert [told["rawDataJson"]["result"]["interrupted"] for told in acts(house)[:1]] == [says]

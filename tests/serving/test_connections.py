@@ -17,7 +17,7 @@ import uvloop
 from casbah import compose, settings
 from casbah.base.shared import SharedNumbers
 from casbah.serving import connections as module
-from casbah.serving.connections import Connections, Limits, limits_of, raise_file_limit
+from casbah.serving.connections import ConnectionLimits, Connections, limits_of, raise_file_limit
 from casbah.serving.server import Acceptor, address, listening, server_of
 
 HALF = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
@@ -54,14 +54,14 @@ def opened(connections: Connections, *addresses: str) -> list[Fake]:
 
 
 def test_past_the_limit_of_an_address_its_oldest_incomplete_head_goes() -> None:
-    connections = Connections(Limits(per_address=2))
+    connections = Connections(ConnectionLimits(per_address=2))
     other, first, second, third = opened(connections, "b", "a", "a", "a")
     assert [bool(one.end) for one in (other, first, second, third)] == [False, True, False, False]
     assert "waited longest" in first.end
 
 
 def test_past_the_limit_in_total_the_oldest_incomplete_head_of_all_goes() -> None:
-    connections = Connections(Limits(connections=2))
+    connections = Connections(ConnectionLimits(connections=2))
     busy, idle = opened(connections, "a", "b")
     connections.complete(busy)
     (new,) = opened(connections, "c")
@@ -70,17 +70,17 @@ def test_past_the_limit_in_total_the_oldest_incomplete_head_of_all_goes() -> Non
 
 
 def test_a_new_one_is_turned_away_where_all_others_are_answered() -> None:
-    connections = Connections(Limits(connections=2))
+    connections = Connections(ConnectionLimits(connections=2))
     for connection in opened(connections, "a", "b"):
         connections.complete(connection)
     (new,) = opened(connections, "c")
     assert new.end == "turned away"
-    (busy,) = opened(Connections(Limits(connections=2)), "a")
+    (busy,) = opened(Connections(ConnectionLimits(connections=2)), "a")
     assert busy.end == ""
 
 
 def test_closed_connections_count_no_more_and_leave_nothing() -> None:
-    connections = Connections(Limits(connections=1, per_address=1))
+    connections = Connections(ConnectionLimits(connections=1, per_address=1))
     for _ in range(3):
         (one,) = opened(connections, "a")
         connections.closed(one)
@@ -91,12 +91,12 @@ def test_closed_connections_count_no_more_and_leave_nothing() -> None:
 
 
 def test_trusted_proxies_may_have_as_many_as_they_like() -> None:
-    connections = Connections(Limits(per_address=1), exempt=("proxy",))
+    connections = Connections(ConnectionLimits(per_address=1), exempt=("proxy",))
     assert [one.end for one in opened(connections, "proxy", "proxy", "proxy")] == ["", "", ""]
 
 
 def test_a_head_that_takes_too_long_is_given_up(clock: Callable[[float], None]) -> None:
-    connections = Connections(Limits(head_seconds=30))
+    connections = Connections(ConnectionLimits(head_seconds=30))
     (slow,) = opened(connections, "a")
     clock(20)
     (later,) = opened(connections, "a")
@@ -107,7 +107,7 @@ def test_a_head_that_takes_too_long_is_given_up(clock: Callable[[float], None]) 
 
 
 def test_a_body_that_comes_too_slowly_is_given_up_unless_we_are_what_is_slow(clock: Callable[[float], None]) -> None:
-    connections = Connections(Limits(body_rate=500))
+    connections = Connections(ConnectionLimits(body_rate=500))
     slow, quick, waiting = Fake("a"), Fake("a"), Fake("a", held_up=True)
     for connection, size in ((slow, 9_999), (quick, 10_000), (waiting, 0)):
         connections.opened(connection)
@@ -125,7 +125,7 @@ def test_a_body_that_comes_too_slowly_is_given_up_unless_we_are_what_is_slow(clo
 def test_the_limits_of_a_worker_are_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (2_300, 4_096))
     chosen = settings.read({}, max_connections_per_address="101", head_timeout="1500ms", body_rate="off")
-    assert limits_of(chosen, processes=2) == Limits(1_000, 51, 1.5, None)
+    assert limits_of(chosen, processes=2) == ConnectionLimits(1_000, 51, 1.5, None)
     assert limits_of(settings.read({}, max_connections="10"), processes=2).connections == 5
 
 

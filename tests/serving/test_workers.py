@@ -751,7 +751,7 @@ def test_metrics_sum_over_the_processes(opened):
 def test_a_worker_tells_its_counts_when_they_change_and_to_a_new_writer(monkeypatch):
     told, counted, seconds = [], [1], [0.0]
     monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
-    counts = worker.Counts(lambda: list(counted), SimpleNamespace(tell=lambda _, counts: told.append(counts)))
+    counts = worker.CountReporter(lambda: list(counted), SimpleNamespace(tell=lambda _, counts: told.append(counts)))
     for moment in (100.0, 101.0, 102.0):
         seconds[0] = moment
         counts.tell()

@@ -18,7 +18,7 @@ Carrier = Mapping[str, str]
 _VARIABLE = "CASBAH_TRACES"
 
 
-class Span(Protocol):
+class TraceSpan(Protocol):
     """An operation."""
 
     def update_name(self, name: str) -> None:
@@ -31,7 +31,7 @@ class Span(Protocol):
 class Traces(Protocol):
     """Creates spans."""
 
-    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:
+    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[TraceSpan | None]:
         """A span around an operation, or None without tracing. `headers` of a request continue the client's trace."""
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class Traces(Protocol):
 class NoTraces:
     """See `Traces`: tracing is off."""
 
-    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:  # noqa: ARG002  as the others
+    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[TraceSpan | None]:  # noqa: ARG002  as the others
         return nullcontext()
 
     def close(self) -> None:
@@ -60,12 +60,12 @@ class Collected:
         self._kind = _of("trace").SpanKind
         self._extract = _of("trace.propagation.tracecontext").TraceContextTextMapPropagator().extract
 
-    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:
+    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[TraceSpan | None]:
         more: dict[str, Any] = {}
         if headers is not None:
             context = self._extract({key: headers[key] for key in ("traceparent", "tracestate") if key in headers})
             more = {"context": context, "kind": self._kind.SERVER}
-        span: AbstractContextManager[Span] = self._tracer.start_as_current_span(name, **more)
+        span: AbstractContextManager[TraceSpan] = self._tracer.start_as_current_span(name, **more)
         return span
 
     def close(self) -> None:

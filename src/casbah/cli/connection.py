@@ -19,7 +19,7 @@ import httpx
 from casbah import settings
 from casbah.activity.tenant import TENANTS, TenantId
 from casbah.cli import server_file
-from casbah.cli.profiles import Server
+from casbah.cli.profiles import KnownServer
 from casbah.errors import ServerRefusedError, nearest
 from casbah.identity.permissions import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.local_tls import trusted
@@ -63,10 +63,10 @@ class Api:
 
 
 @contextmanager
-def connected(target: Settings | Server, *, tenant: str) -> Iterator[Api]:
+def connected(target: Settings | KnownServer, *, tenant: str) -> Iterator[Api]:
     """The API of a store or of a server. Raises StoreLockedError if another process holds the store without serving it."""
     TenantId(tenant)
-    if isinstance(target, Server):
+    if isinstance(target, KnownServer):
         with _remote(target, tenant) as api:
             yield api
         return
@@ -109,7 +109,7 @@ def _suggest_tenant(settings: Settings, name: str) -> None:
 
 
 @contextmanager
-def _remote(server: Server, tenant: str) -> Iterator[Api]:
+def _remote(server: KnownServer, tenant: str) -> Iterator[Api]:
     """The API of another machine's server, as its token allows. Proxies and SSL_CERT_FILE of the environment apply."""
     if tenant != DEFAULT_TENANT:
         raise ServerRefusedError(f"a token belongs to one tenant: use a token of {tenant!r} instead of --tenant")

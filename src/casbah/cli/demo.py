@@ -26,7 +26,7 @@ from casbah.cli.activities import table_of
 from casbah.cli.migrate import migrate_first
 from casbah.cli.printable import plain
 from casbah.cli.progress import progress_of
-from casbah.cli.serve import Stopping
+from casbah.cli.serve import GracefulShutdown
 from casbah.cli.server_file import announced
 from casbah.compose import Application
 from casbah.demo.load import COUNT, activities_of, generated_events, sample_activities, story_events
@@ -84,7 +84,7 @@ def demo(
         with _listening_somewhere(settings) as listener:
             url = address(listener)
             answering = server_of(application.app, settings)
-            Stopping(answering, application.services.leaving, drain=None).on_signals(samples.stopped.set)
+            GracefulShutdown(answering, application.services.leaving, drain=None).on_signals(samples.stopped.set)
             failures: list[Exception] = []
 
             def present() -> None:

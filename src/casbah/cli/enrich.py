@@ -7,7 +7,7 @@ import typer
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
-from casbah.cli.profiles import Server
+from casbah.cli.profiles import KnownServer
 from casbah.cli.progress import progress_of
 from casbah.cli.table import show_rows
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
@@ -34,7 +34,7 @@ def enrich(
     Example: casbah enrich --again --filter 'date gte_ndays 90'
     """
     target = options.target(store=store, url=url)
-    if not again and isinstance(target, Server):
+    if not again and isinstance(target, KnownServer):
         raise typer.BadParameter("a server's sources are those of its settings; use --again", param_hint="--url")
     with connected(target, tenant=tenant) as api:
         if not again:

@@ -11,7 +11,7 @@ from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.log_copy import LogCopy, open_copy
 from casbah.evidence import notes
-from casbah.evidence.keys import FILE, Algorithm, add_key, signing_keys
+from casbah.evidence.keys import FILE, SigningAlgorithm, add_key, signing_keys
 from casbah.evidence.logs import log_folder
 from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
 from casbah.evidence.renewal import renew as renewed
@@ -83,8 +83,9 @@ def renew(
 def rotate(
     *,
     algorithm: Annotated[
-        Algorithm, typer.Option(help="ml-dsa-44 also withstands quantum computers; its signatures have 2,420 bytes.")
-    ] = Algorithm.ED25519,
+        SigningAlgorithm,
+        typer.Option(help="ml-dsa-44 also withstands quantum computers; its signatures have 2,420 bytes."),
+    ] = SigningAlgorithm.ED25519,
     store: options.Store = None,
 ) -> None:
     """Add a signing key. Checkpoints have the signatures of all keys until the old ones are removed from the file.

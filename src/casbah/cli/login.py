@@ -12,7 +12,7 @@ import typer
 
 from casbah.cli import options, profiles
 from casbah.cli.connection import connected
-from casbah.cli.profiles import Profiles, Server, normalized
+from casbah.cli.profiles import KnownServer, Profiles, normalized
 from casbah.cli.table import show_rows
 
 _PROBE = "/api/v1/activities/metadata/"
@@ -43,7 +43,7 @@ def login(
     token = (typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not _TOKEN.fullmatch(token):
         raise typer.BadParameter("expected one word of printable ASCII", param_hint="the token")
-    server = Server(address, token)
+    server = KnownServer(address, token)
     with connected(server, tenant=options.TENANT) as api:
         api.ask("GET", _PROBE, missing=f"{address} has no Activities API; use the address of a Casbah server")
     profiles.save(Profiles({**profiles.load().servers, name: server}, name))

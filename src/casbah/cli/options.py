@@ -11,7 +11,7 @@ from typer.models import OptionInfo
 from casbah import settings
 from casbah.activity.search.moments import zone_named
 from casbah.cli import profiles
-from casbah.cli.profiles import URL, Server
+from casbah.cli.profiles import URL, KnownServer
 from casbah.errors import UnknownSettingError
 from casbah.identity.permissions import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
@@ -96,7 +96,7 @@ def existing(**overrides: str | None) -> Settings:
     return settings
 
 
-def target(*, store: str | None, url: str | None, new: bool = False) -> Settings | Server:
+def target(*, store: str | None, url: str | None, new: bool = False) -> Settings | KnownServer:
     """What a command asks: --url or --store, else CASBAH_URL, CASBAH_STORE, the server of `casbah login`, the default store.
 
     `new`: the command creates a store where none exists.

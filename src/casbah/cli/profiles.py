@@ -23,7 +23,7 @@ class ProfileError(OperatorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class KnownServer:
     """A server, and a token for it."""
 
     url: str
@@ -34,10 +34,10 @@ class Server:
 class Profiles:
     """Servers by name; commands without --url, CASBAH_URL or a store ask the current one."""
 
-    servers: Mapping[str, Server]
+    servers: Mapping[str, KnownServer]
     current: str | None = None
 
-    def named(self, name: str) -> Server:
+    def named(self, name: str) -> KnownServer:
         """The server of a name. Raises ProfileError."""
         if name not in self.servers:
             known = f"known: {', '.join(self.servers)}" if self.servers else "no login is saved"
@@ -51,7 +51,7 @@ class Profiles:
         return next((server.token for server in self.servers.values() if server.url == url), None)
 
 
-def server_at(address: str) -> Server:
+def server_at(address: str) -> KnownServer:
     """The server of a name or an address, with CASBAH_TOKEN or the token of its login. Raises ProfileError."""
     known = load()
     if address in known.servers or not _ADDRESS.match(address):
@@ -60,7 +60,7 @@ def server_at(address: str) -> Server:
     token = os.environ.get(TOKEN, "").strip() or known.token_of(url)
     if not token:
         raise ProfileError(f"no token for {url}; run `casbah login {url}`, or set {TOKEN}")
-    return Server(url, token)
+    return KnownServer(url, token)
 
 
 def path() -> Path:
@@ -76,7 +76,7 @@ def load() -> Profiles:
         if file.stat().st_mode & _OWNER_ONLY:
             raise ProfileError(f"{file} has tokens and others can read it; run: chmod 600 {file}")
         content = json.loads(file.read_text("utf-8"))
-        servers = {name: Server(str(row["url"]), str(row["token"])) for name, row in content["servers"].items()}
+        servers = {name: KnownServer(str(row["url"]), str(row["token"])) for name, row in content["servers"].items()}
         return Profiles(servers, content.get("current"))
     except FileNotFoundError:
         return Profiles({})

@@ -12,10 +12,10 @@ from rich.progress import Progress
 from casbah.cli.printable import plain
 from casbah.cli.progress import progress_bar
 from casbah.ingest.connectors import connectors
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.event_pages import EventPage, files_of
 from casbah.ingest.preparation import Preparation
-from casbah.ingest.read_ahead import FileReader, Piece, pieces_of, read_ahead, size_of
+from casbah.ingest.read_ahead import FilePiece, FileReader, pieces_of, read_ahead, size_of
 from casbah.settings import Settings
 
 _NAME = 40
@@ -29,7 +29,7 @@ def pieces_of_files(
     zone: tzinfo | None = None,
     reserved: bool = False,
     preparation: Preparation | None = None,
-) -> Generator[Piece, None, None]:
+) -> Generator[FilePiece, None, None]:
     """What is in files and folders, in order; close it if it is not read to its end. `zone` is that of times in CSV
     exports that have none; `reserved` allows acts of Casbah itself; see `FileReader` for `preparation`.
 
@@ -38,7 +38,7 @@ def pieces_of_files(
     reader = FileReader(
         partial(connectors, settings.sources),
         source,
-        Limits(line=settings.max_event),
+        InputLimits(line=settings.max_event),
         reserved=reserved,
         zone=zone,
         preparation=preparation,
@@ -68,7 +68,7 @@ class _Progress:
         self._bar, self._task = bar, bar.add_task("", total=size or None)
         self._begin, self._events, self._before = time.monotonic(), 0, 0
 
-    def show(self, piece: Piece) -> None:
+    def show(self, piece: FilePiece) -> None:
         """A piece of a file has been taken."""
         self._events += len(piece.items)
         rate = self._events / max(time.monotonic() - self._begin, 0.001)

@@ -21,7 +21,7 @@ from casbah.cli.table import listing
 from casbah.ingest.connectors import connectors
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import STDIN
-from casbah.operations.comparison import A, B, Comparison, Counts, Sum, comparison
+from casbah.operations.comparison import A, B, Comparison, SideCounts, Sum, comparison
 from casbah.settings import Settings
 
 _NAMES = ("A", "B")
@@ -101,7 +101,7 @@ def _write_lines(compared: Comparison, *_: object, **__: object) -> None:
         typer.echo(f"{_hour(item.hour)}  {item.source}  only in {_NAMES[item.side]}  {plain(item.id)}")
 
 
-def _write_json(compared: Comparison, sides: tuple[Side, Side], counts: Counts, *, equal: bool) -> None:
+def _write_json(compared: Comparison, sides: tuple[Side, Side], counts: SideCounts, *, equal: bool) -> None:
     """Write one object, a line per activity: there may be more than fit into memory."""
     only = (counts.only_a, counts.only_b)
     head = {
@@ -133,7 +133,7 @@ def _side(side: Side, both: int, only: int) -> dict[str, object]:
     }
 
 
-def _summarize(compared: Comparison, sides: tuple[Side, Side], counts: Counts) -> None:
+def _summarize(compared: Comparison, sides: tuple[Side, Side], counts: SideCounts) -> None:
     console = Console(stderr=True)
     rows = list(compared.sums())
     if rows:

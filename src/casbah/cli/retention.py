@@ -11,7 +11,7 @@ import typer
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import plain
-from casbah.cli.profiles import Server
+from casbah.cli.profiles import KnownServer
 from casbah.cli.table import show_rows
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
@@ -250,14 +250,14 @@ def _show_applied(result: Mapping[str, Any]) -> None:
     show_rows(columns, rows, least=("held",))
 
 
-def _agreed(preview: Mapping[str, Any], target: Settings | Server) -> bool:
+def _agreed(preview: Mapping[str, Any], target: Settings | KnownServer) -> bool:
     if not sys.stdin.isatty():
         raise typer.BadParameter(
             f"{_sentence(preview)}; to delete them without confirmation, add --yes", param_hint="--yes"
         )
     typer.echo(_sentence(preview), err=True)
-    cluster = None if isinstance(target, Server) else target.cluster
-    where = target.url if isinstance(target, Server) else target.store if cluster is None else cluster.shown
+    cluster = None if isinstance(target, KnownServer) else target.cluster
+    where = target.url if isinstance(target, KnownServer) else target.store if cluster is None else cluster.shown
     return typer.confirm(f"Delete them permanently from {where}?", err=True)
 
 

@@ -26,7 +26,7 @@ _PATH = "/api/ext/v1/activities"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class NotStored:
     """The positions in a batch of what was not stored: refused with a reason, or a duplicate. All else is on disk."""
 
     refused: Mapping[int, str]
@@ -39,7 +39,7 @@ class Destination(Protocol):
     @property
     def preparation(self) -> Preparation | None: ...
 
-    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> Outcome:
+    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> NotStored:
         """Store a batch. Raises CasbahError or httpx.HTTPError if that failed."""
         ...
 
@@ -55,7 +55,7 @@ class ToApi:
     api: Api
     preparation: None = None
 
-    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> Outcome:
+    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> NotStored:
         """See `Destination`."""
         answer = self.api.ask(
             "POST",
@@ -70,7 +70,7 @@ class ToApi:
         counted = answer["stored"] + len(duplicates) + len(refused)
         if counted != len(batch):
             raise ServerRefusedError(f"the server counted {counted} of {len(batch)} activities")
-        return Outcome(refused, duplicates)
+        return NotStored(refused, duplicates)
 
     def record_of(self, item: Encoded | PreparedByStore, /) -> bytes:
         """See `Destination`."""
@@ -86,10 +86,10 @@ class ToStore:
     enrichment: Enrichment
     """The one that `preparation` opens in each process."""
 
-    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> Outcome:
+    def store(self, batch: Sequence[Encoded | PreparedByStore], /) -> NotStored:
         """See `Destination`."""
         inserted = self.tenant.insert(list(_prepared(batch)))
-        return Outcome(dict(inserted.refused), frozenset(inserted.repeated))
+        return NotStored(dict(inserted.refused), frozenset(inserted.repeated))
 
     def record_of(self, item: Encoded | PreparedByStore, /) -> bytes:
         """See `Destination`."""

@@ -57,7 +57,7 @@ def serve(
             connections = Connections(limits_of(settings, processes=1), exempt=application.services.proxies)
             uvicorn_server = server_of(application.app, settings, connections=connections)
             uvicorn_server.accept(Acceptor(listener, SharedNumbers(1), 0))
-            stopping = Stopping(uvicorn_server, application.services.leaving, drain=settings.drain)
+            stopping = GracefulShutdown(uvicorn_server, application.services.leaving, drain=settings.drain)
             stopping.on_signals()
             with _announced(settings, url, application.local_key):
                 settle()
@@ -80,7 +80,7 @@ def _announced(settings: Settings, url: str, key: str) -> Iterator[None]:
         yield
 
 
-class Stopping:
+class GracefulShutdown:
     """Graceful shutdown: at SIGINT at once, at SIGTERM after reporting not ready for `drain` ms; running requests finish.
 
     A second signal ends the drain period, a third one aborts running requests.

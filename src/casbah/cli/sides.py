@@ -23,9 +23,9 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.apps import CASBAH
 from casbah.ingest.contract import Refusal
 from casbah.ingest.detection import Detector
-from casbah.ingest.read_ahead import Encoded, Piece
+from casbah.ingest.read_ahead import Encoded, FilePiece
 from casbah.ingest.stored_record import source_id
-from casbah.operations.comparison import MS_PER_HOUR, Comparison, Seen
+from casbah.operations.comparison import MS_PER_HOUR, Comparison, SideActivity
 from casbah.settings import Settings
 
 _CHANGES, _COUNT = "/api/ext/v1/changes", "/api/v1/activities/count/"
@@ -86,7 +86,7 @@ class SideReader:
                 self.comparison.add(side.number, self._of_records(records, side))
                 progress(side.read, total)
 
-    def _of_piece(self, piece: Piece, side: Side) -> Iterator[Seen]:
+    def _of_piece(self, piece: FilePiece, side: Side) -> Iterator[SideActivity]:
         for _, item in piece.items:
             if isinstance(item, Refusal):
                 side.files[-1].refuse(item.reason)
@@ -96,7 +96,7 @@ class SideReader:
             else:
                 raise AssertionError("prepared for a store, though none was named")
 
-    def _of_records(self, records: Iterable[bytes], side: Side) -> Iterator[Seen]:
+    def _of_records(self, records: Iterable[bytes], side: Side) -> Iterator[SideActivity]:
         for record in records:
             activity = jsontext.parse_object(record)
             activity_id, timestamp = identifier(activity.get("_id")), integer(activity.get("timestamp"))
@@ -106,7 +106,7 @@ class SideReader:
 
     def _compared(
         self, side: Side, activity_id: str, timestamp: int, activity: Mapping[str, Any], digest: str | None
-    ) -> Iterator[Seen]:
+    ) -> Iterator[SideActivity]:
         """The activity as it is compared; `digest` is that of its event, if known.
 
         Acts of Casbah itself are left out: no export of a source has them.
@@ -121,7 +121,7 @@ class SideReader:
         digest = digest or digest_of_record(activity)
         source = self._source_of(activity)
         content = None if form_of(activity) else bytes.fromhex(digest or "")[:_CONTENT_BYTES]
-        yield Seen(source_id(activity_id, digest), content, source, timestamp // MS_PER_HOUR)
+        yield SideActivity(source_id(activity_id, digest), content, source, timestamp // MS_PER_HOUR)
 
     def _source_of(self, activity: Mapping[str, Any]) -> str:
         """The source of the event in a record, so that all forms of an event have the same."""

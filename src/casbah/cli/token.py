@@ -12,7 +12,7 @@ import typer
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import moment, plain
-from casbah.cli.profiles import Server
+from casbah.cli.profiles import KnownServer
 from casbah.cli.table import show_rows
 from casbah.errors import NoSuchTokenError, OperatorError, nearest
 from casbah.identity.permissions import SCOPES
@@ -61,7 +61,7 @@ def create(  # noqa: PLR0913  one parameter per option
     target = options.target(store=store, url=url, new=True)
     with connected(target, tenant=tenant) as api:
         # A server's token creates tokens of its own tenant.
-        own = {} if isinstance(target, Server) else {"tenant": tenant}
+        own = {} if isinstance(target, KnownServer) else {"tenant": tenant}
         body = {"name": name, **own, "scopes": scopes, "expires": end}
         token = api.ask("POST", _PATH, json=body).json()
     if as_json:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from casbah.client.activities import Activities, AsyncActivities
-from casbah.client.driver import Awaiting, Blocking, Server, checked
+from casbah.client.driver import Awaiting, Blocking, ServerAccess, checked
 from casbah.client.errors import UsageError
 from casbah.client.key import AsyncRenewal, Key, Renewal
 from casbah.client.retry import Retry
@@ -39,7 +39,7 @@ class Casbah:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        server = Server(checked(url), Key(token=token, bearer=bearer), retry or Retry(), clock)
+        server = ServerAccess(checked(url), Key(token=token, bearer=bearer), retry or Retry(), clock)
         self._owns = not isinstance(http, httpx.Client)
         self._http = http if isinstance(http, httpx.Client) else httpx.Client(transport=http, timeout=timeout)
         self.activities = Activities(Blocking(server, self._http, sleep))
@@ -81,7 +81,7 @@ class AsyncCasbah:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        server = Server(checked(url), Key(token=token, bearer=bearer), retry or Retry(), clock)
+        server = ServerAccess(checked(url), Key(token=token, bearer=bearer), retry or Retry(), clock)
         self._owns = not isinstance(http, httpx.AsyncClient)
         self._http = http if isinstance(http, httpx.AsyncClient) else httpx.AsyncClient(transport=http, timeout=timeout)
         self.activities = AsyncActivities(Awaiting(server, self._http, sleep))

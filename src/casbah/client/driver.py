@@ -26,7 +26,7 @@ _API = "/api"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerAccess:
     """A server's address, credentials and retry policy. `clock` returns seconds since the epoch."""
 
     url: str
@@ -39,7 +39,7 @@ class Server:
 class Blocking:
     """Runs operations in the calling thread."""
 
-    server: Server
+    server: ServerAccess
     http: httpx.Client
     sleep: Callable[[float], object]
 
@@ -71,7 +71,7 @@ class Blocking:
 class Awaiting:
     """Runs operations in the calling task."""
 
-    server: Server
+    server: ServerAccess
     http: httpx.AsyncClient
     sleep: Callable[[float], Awaitable[object]]
 

@@ -30,16 +30,16 @@ _KEY = re.compile(
 )
 
 
-class Algorithm(StrEnum):
+class SigningAlgorithm(StrEnum):
     """How a key signs."""
 
     ED25519 = "ed25519"
     ML_DSA_44 = "ml-dsa-44"
 
 
-_GENERATE: Final[Mapping[Algorithm, Callable[[], SigningKey]]] = {
-    Algorithm.ED25519: Ed25519PrivateKey.generate,
-    Algorithm.ML_DSA_44: MLDSA44PrivateKey.generate,
+_GENERATE: Final[Mapping[SigningAlgorithm, Callable[[], SigningKey]]] = {
+    SigningAlgorithm.ED25519: Ed25519PrivateKey.generate,
+    SigningAlgorithm.ML_DSA_44: MLDSA44PrivateKey.generate,
 }
 
 
@@ -58,7 +58,7 @@ def signing_keys(folder: Path) -> Sequence[SigningKey]:
     return keys
 
 
-def add_key(folder: Path, algorithm: Algorithm = Algorithm.ED25519) -> None:
+def add_key(folder: Path, algorithm: SigningAlgorithm = SigningAlgorithm.ED25519) -> None:
     """Add a new key. Those before it sign as well, until they are removed from the file."""
     make_folder(folder, mode=0o700)
     file = folder / FILE

@@ -23,7 +23,7 @@ from casbah.evidence.log_files import (
     LENGTH,
     REPLACED,
     STATE,
-    State,
+    LogState,
     has_entries,
     lengths,
 )
@@ -57,7 +57,7 @@ def problems(tenant_logs: Path, read: Callable[[int], None]) -> Iterator[Problem
         yield Path(error.path), error.problem
     for folder in log_folders(tenant_logs):
         try:
-            state = State(**read_json(folder / STATE))
+            state = LogState(**read_json(folder / STATE))
             yield from _problems_of_log(folder, state)
             WitnessedTrees(folder)
         except DamagedFileError as error:
@@ -81,7 +81,7 @@ def _problems_of_current(tenant_logs: Path) -> Iterator[Problem]:
         yield file, "it is missing"
 
 
-def _problems_of_log(folder: Path, state: State) -> Iterator[Problem]:
+def _problems_of_log(folder: Path, state: LogState) -> Iterator[Problem]:
     with ExitStack() as stack:
         content: dict[str, mmap.mmap | bytes] = {}
         for name, size in lengths(state).items():
@@ -96,7 +96,7 @@ def _problems_of_log(folder: Path, state: State) -> Iterator[Problem]:
         yield from ((folder / name, problem) for name, problem in all_problems)
 
 
-def _in_entries(content: _Content, state: State) -> Iterator[tuple[str, str]]:
+def _in_entries(content: _Content, state: LogState) -> Iterator[tuple[str, str]]:
     """Entries that do not match their hashes, and what does not follow from the entries."""
     place, number, before, replaced = 0, 0, 0, 0
     for index in range(state.size):
@@ -131,7 +131,7 @@ def _entry(content: mmap.mmap | bytes, place: int, end: int) -> bytes:
     return bytes(content[place + LENGTH.size : place + LENGTH.size + length])
 
 
-def _in_rows(content: _Content, state: State) -> Iterator[tuple[str, str]]:
+def _in_rows(content: _Content, state: LogState) -> Iterator[tuple[str, str]]:
     """Hashes that do not match the tile below, where row 0 matches the entries; rows that do not lead to the signed root."""
     hashes = _hashes_in(content)
     row, size = 0, state.size // merkle.WIDTH
@@ -144,7 +144,7 @@ def _in_rows(content: _Content, state: State) -> Iterator[tuple[str, str]]:
         yield "row0", "the rows do not lead to the root of the checkpoint"
 
 
-def _is_right(hashes: merkle.Rows, index: int, state: State) -> bool:
+def _is_right(hashes: merkle.Rows, index: int, state: LogState) -> bool:
     """Whether what is above it agrees with a hash in row 0."""
     if (tile := index // merkle.WIDTH) < state.size // merkle.WIDTH:
         return _is_tile_right(hashes, 0, tile)

@@ -24,7 +24,7 @@ from casbah.base.fsync import make_folder, sync_folder
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
-from casbah.evidence.replacements import PAIR, ROW, Replacements, row
+from casbah.evidence.replacements import PAIR, ROW, LoggedReplacements, row
 
 STATE: Final = "state.json"
 HASH = 32
@@ -33,7 +33,7 @@ ENTRIES, BUNDLES, REPLACED = "entries", "bundles", "replaced"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LogState:
     """How far a log is. `number` and `stored` are the sequence numbers up to which activities and replacements are in it."""
 
     origin: str
@@ -61,27 +61,27 @@ class _Pending:
 class LogFiles:
     """Only one thread may append and commit; any thread may read what is committed."""
 
-    def __init__(self, folder: Path, state: State) -> None:
+    def __init__(self, folder: Path, state: LogState) -> None:
         self.folder = folder
         self._handles: dict[str, int] = {}
         self.state = state
         self._pending = _Pending(state.number)
-        self._unsettled: State | None = None
+        self._unsettled: LogState | None = None
         """A state of which it is not known whether it is on disk, because writing it failed. It may be read after a restart."""
 
-        self._replacements = Replacements(folder, self._replaced, state.replacements)
+        self._replacements = LoggedReplacements(folder, self._replaced, state.replacements)
 
     @classmethod
     def create(cls, folder: Path, origin: str) -> "LogFiles":
         """A new, empty log. It exists once something was committed."""
         make_folder(folder, mode=0o700)
-        return cls(folder, State(origin))
+        return cls(folder, LogState(origin))
 
     @classmethod
     def open(cls, folder: Path) -> "LogFiles":
         """The log in a folder. Raises DamagedFileError."""
         try:
-            files = cls(folder, State(**read_json(folder / STATE)))
+            files = cls(folder, LogState(**read_json(folder / STATE)))
         except FileNotFoundError:
             raise DamagedFileError(folder / STATE, "it is missing") from None
         for name, size in lengths(files.state).items():
@@ -141,7 +141,7 @@ class LogFiles:
         checkpoint = state.checkpoint
         if pending.entries or not checkpoint:
             checkpoint = sign(size, merkle.root(self.rows, size))
-        following = State(
+        following = LogState(
             origin=state.origin,
             size=size,
             number=number,
@@ -252,7 +252,7 @@ class LogFiles:
             raise DamagedFileError(self.folder, "its hashes do not lead to the root that was signed")
         return root
 
-    def _set(self, state: State) -> None:
+    def _set(self, state: LogState) -> None:
         self._unsettled = state
         write_json(self.folder / STATE, asdict(state))
         self.state, self._unsettled = state, None
@@ -295,10 +295,10 @@ def _bundles(size: int) -> int:
 
 def has_entries(folder: Path) -> bool:
     """Whether one of the logs in a tenant's folder has entries. Raises DamagedFileError."""
-    return any(State(**read_json(file)).size for file in folder.glob(f"*/{STATE}"))
+    return any(LogState(**read_json(file)).size for file in folder.glob(f"*/{STATE}"))
 
 
-def lengths(state: State) -> Mapping[str, int]:
+def lengths(state: LogState) -> Mapping[str, int]:
     """How long the files at least are."""
     known = {
         ENTRIES: state.bytes,

@@ -65,7 +65,7 @@ class _Run:
             yield row(*self.row(place))
 
 
-class Replacements:
+class LoggedReplacements:
     """Thread-safe. `count` rows of the log's file `replaced` are committed."""
 
     def __init__(self, folder: Path, read: Read, count: int) -> None:

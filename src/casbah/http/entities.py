@@ -26,7 +26,7 @@ from casbah.errors import LimitExceededError, NoSuchEntityError
 from casbah.http import entity_filters
 from casbah.http.answers import Answer, CountedPage
 from casbah.http.context import RequestContext
-from casbah.http.entity_filters import Condition, EntityQuery
+from casbah.http.entity_filters import EntityCondition, EntityQuery
 from casbah.http.listed_values import Distinct, distinct, having, latest
 from casbah.ingest.apps import APPS
 from casbah.ingest.times import iso
@@ -119,7 +119,7 @@ def _page(query: EntityQuery, context: RequestContext, deadline: Deadline) -> En
 
 
 def _accounts(
-    conditions: Sequence[Condition], context: RequestContext, deadline: Deadline
+    conditions: Sequence[EntityCondition], context: RequestContext, deadline: Deadline
 ) -> tuple[Collection[str], bool]:
     """The accounts that fulfill all conditions, and whether there are more. Raises LimitExceededError."""
     required = [item for item in conditions if not item.negated] or [_EVERYTHING]
@@ -137,10 +137,10 @@ def _accounts(
     return accounts, any(part.more for part in parts)
 
 
-_EVERYTHING = Condition(p.Everything(), negated=False, of_key=False)
+_EVERYTHING = EntityCondition(p.Everything(), negated=False, of_key=False)
 
 
-def _terms(listed: Distinct, condition: Condition) -> set[str]:
+def _terms(listed: Distinct, condition: EntityCondition) -> set[str]:
     terms = {str(value) for value in listed.values}
     return {term for term in terms if _is_of(entity_key(term), condition.predicate)} if condition.of_key else terms
 

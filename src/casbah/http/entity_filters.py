@@ -49,7 +49,7 @@ BODIES: Mapping[str, Schema] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class EntityCondition:
     """What an entity must have done, or if `negated`, must never have done.
 
     `of_key`: it is about the entity's own key, of which an activity may have several.
@@ -64,7 +64,7 @@ class Condition:
 class EntityQuery:
     """A validated query."""
 
-    conditions: Sequence[Condition]
+    conditions: Sequence[EntityCondition]
     descending: bool
     skip: int
     limit: int
@@ -81,15 +81,17 @@ def read(body: Mapping[str, Any], *, now: int, bounds: Bounds) -> EntityQuery:
     )
 
 
-def _conditions(filters: Any, *, now: int, bounds: Bounds) -> Sequence[Condition]:
+def _conditions(filters: Any, *, now: int, bounds: Bounds) -> Sequence[EntityCondition]:
     predicates = list(conditions(filters, now=now, bounds=bounds, named=_filter_named))
     names = [name for name, operators in filters.items() for _ in operators]
     return [_condition(name, predicate) for name, predicate in zip(names, predicates, strict=True)]
 
 
-def _condition(name: str, predicate: Predicate) -> Condition:
+def _condition(name: str, predicate: Predicate) -> EntityCondition:
     negated = isinstance(predicate, p.Not)
-    return Condition(predicate.part if isinstance(predicate, p.Not) else predicate, negated, of_key=name == _ENTITY)
+    return EntityCondition(
+        predicate.part if isinstance(predicate, p.Not) else predicate, negated, of_key=name == _ENTITY
+    )
 
 
 def _filter_named(name: str) -> Filter:

@@ -21,7 +21,7 @@ from casbah.http.facets import COUNTED_NAME, counted_filter, names_of, shown, st
 from casbah.http.histogram import Span
 from casbah.http.request_schemas import Parameter, choice, either, ref
 from casbah.http.search_parameters import SEARCH_PARAMETERS, grouped_filters_in
-from casbah.store.contract import Group, GroupQuery, Groups, ValuesOf
+from casbah.store.contract import GroupQuery, Groups, ValueGroup, ValuesOf
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1_000
 MAX_SPANS = 100
@@ -205,7 +205,7 @@ def _query(request: GroupRequest, predicate: Predicate, distinct: Sequence[Filte
     return GroupQuery(by, counted, predicate)
 
 
-def _answer(request: GroupRequest, group: Group) -> ActivityGroup:
+def _answer(request: GroupRequest, group: ValueGroup) -> ActivityGroup:
     return ActivityGroup(_shown(request, group.values), group.total, group.distinct, group.first, group.last)
 
 
@@ -214,7 +214,7 @@ def _shown(request: GroupRequest, values: Sequence[Value]) -> list[Any]:
 
 
 def _with_spans(
-    answer: ActivityGroups, request: GroupRequest, groups: Groups, first: Sequence[Group]
+    answer: ActivityGroups, request: GroupRequest, groups: Groups, first: Sequence[ValueGroup]
 ) -> ActivityGroups:
     """The answer, which shows the `first` of all groups, with each counted in equal spans of the period, or of the time from
     their first to their last activity.
@@ -234,7 +234,7 @@ def _compared(
     request: GroupRequest,
     previous: Period,
     groups: Groups,
-    first: Sequence[Group],
+    first: Sequence[ValueGroup],
     context: RequestContext,
 ) -> ActivityGroups:
     """The answer, which shows the `first` of all groups, with what the period before had of each, and which groups are gone."""
@@ -257,12 +257,12 @@ def _compared(
     )
 
 
-def _first(request: GroupRequest, groups: Groups) -> list[Group]:
+def _first(request: GroupRequest, groups: Groups) -> list[ValueGroup]:
     """The groups that are shown, in order; equals in order of their values."""
     return sorted(groups, key=_ORDERS[request.order])[: request.limit]
 
 
-_ORDERS: Mapping[str, Callable[[Group], Any]] = {
+_ORDERS: Mapping[str, Callable[[ValueGroup], Any]] = {
     "most": lambda group: (*(-count for count in group.distinct[:1]), -group.total),
     "total": lambda group: -group.total,
     "first": lambda group: -group.first,

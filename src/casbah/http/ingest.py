@@ -33,7 +33,7 @@ from casbah.http.search_parameters import named_zone_of
 from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import events_at
 from casbah.ingest.contract import Refusal
-from casbah.ingest.decompress import HEAD, Limits, is_packed
+from casbah.ingest.decompress import HEAD, InputLimits, is_packed
 from casbah.ingest.enrich.networks import IpRanges
 from casbah.ingest.event_pages import page_of
 from casbah.ingest.parse_pool import MAX_TEXT, Text
@@ -285,9 +285,9 @@ def _items(
     return context.services.parse_pool.items(text, source, limits=_limits(context), zone=zone, ranges=ranges)
 
 
-def _limits(context: RequestContext) -> Limits:
+def _limits(context: RequestContext) -> InputLimits:
     chosen = context.services.settings
-    return Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
+    return InputLimits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-class Waiting(Protocol):
+class MeasuredPool(Protocol):
     """A thread pool, as far as metrics need it: `in_flight` is the number of queued and running calls."""
 
     @property
@@ -47,7 +47,7 @@ Lags = Callable[[], Mapping[str, float]]
 class Metrics:
     """The server's metrics. Thread-safe."""
 
-    def __init__(self, folder: Path, pools: dict[str, Waiting], lags: Lags) -> None:
+    def __init__(self, folder: Path, pools: dict[str, MeasuredPool], lags: Lags) -> None:
         self._registry = registry = CollectorRegistry()
         self._all = CollectorRegistry()
         self._all_processes = _AllProcesses(registry)
@@ -248,7 +248,7 @@ def _known(filters: Iterable[object]) -> Iterator[str]:
                 continue
 
 
-def _in_flight(pool: Waiting) -> Callable[[], float]:
+def _in_flight(pool: MeasuredPool) -> Callable[[], float]:
     return lambda: float(pool.in_flight)
 
 

@@ -15,7 +15,7 @@ from casbah.http.queries import NAME, name_of
 from casbah.http.request_schemas import Schema, choice, either, strict_body
 from casbah.identity.permissions import Permission
 from casbah.operations.retention.deletion import Applied, counts
-from casbah.operations.retention.rules import ACTIONS, DELETE, HOLD, MAX_DAYS, Rule, new_id
+from casbah.operations.retention.rules import ACTIONS, DELETE, HOLD, MAX_DAYS, RetentionRule, new_id
 
 _DRY_RUN: Schema = {
     "type": "boolean",
@@ -122,7 +122,7 @@ async def add_rule(context: WriterContext) -> RuleAnswer:
     body = await read_irreversible(context, known=("name", "action", "filters", "days"), flags=("everything",))
     action = _action(body.get("action"))
     context.caller.require(_PERMISSION_TO_CHANGE[action])
-    rule = Rule(
+    rule = RetentionRule(
         id=new_id(),
         name=name_of(body.get("name")),
         action=action,

@@ -35,7 +35,7 @@ _TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class TokenHeader:
     """Which key signed, and how."""
 
     algorithm: str
@@ -46,7 +46,7 @@ class Header:
 class Jwt:
     """A parsed token. `signature` signs `signed`."""
 
-    header: Header
+    header: TokenHeader
     claims: Mapping[str, Any]
     signed: bytes
     signature: bytes
@@ -58,7 +58,7 @@ def parse(token: str) -> Jwt:
     return Jwt(_header(head), _object(body, "claims"), f"{head}.{body}".encode(), _decoded(signature, "signature"))
 
 
-def header(token: str) -> Header:
+def header(token: str) -> TokenHeader:
     """The header of `token`; the rest is not read. Raises InvalidTokenError."""
     return _header(_split(token)[0])
 
@@ -83,7 +83,7 @@ def _split(token: str) -> list[str]:
     return parts
 
 
-def _header(text: str) -> Header:
+def _header(text: str) -> TokenHeader:
     members = _object(text, "header")
     for name, reason in _REFUSED.items():
         if name in members:
@@ -93,7 +93,7 @@ def _header(text: str) -> Header:
         raise InvalidTokenError("its header has no alg, or an alg or kid that is no string")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise InvalidTokenError("its header has a typ that is not JWT or at+jwt")
-    return Header(algorithm, kid)
+    return TokenHeader(algorithm, kid)
 
 
 def _object(text: str, part: str) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ def with_lines(
     reserved: bool = False,
 ) -> Iterator[tuple[int, NewActivity | Refusal]]:
     """Like `new_activities`, each with the line of its event: one event may become several activities."""
-    seen = Seen()
+    seen = RepeatCounter()
     for item in items:
         if isinstance(item, Refusal):
             yield item.line, item
@@ -74,7 +74,7 @@ def events_at(items: Iterable[Recognized | Refusal], places: Collection[int]) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RepeatCounter:
     """Counts identical events without an id."""
 
     _counts: Counter[bytes] = field(default_factory=Counter)
@@ -87,7 +87,7 @@ class Seen:
         return f"{name}-{count}" if count else name
 
 
-def _of_event(item: Recognized, seen: Seen, enrichment: Enrichment | None) -> list[NewActivity]:
+def _of_event(item: Recognized, seen: RepeatCounter, enrichment: Enrichment | None) -> list[NewActivity]:
     """All activities of an event at once, so that an event is refused as a whole."""
     event = item.event
     drafts = list(item.connector.drafts(event))
@@ -112,7 +112,7 @@ def _operation(draft: Draft) -> str:
 
 
 def _new_activity(
-    item: Recognized, draft: Draft | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
+    item: Recognized, draft: Draft | NewActivity, digest: str, seen: RepeatCounter, enrichment: Enrichment | None
 ) -> NewActivity:
     if _needs_record(draft):
         return _with_record(item, draft, digest, seen, enrichment)
@@ -120,7 +120,9 @@ def _new_activity(
     return new_activity if enrichment is None else enrichment.enriched(new_activity)
 
 
-def _with_record(item: Recognized, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
+def _with_record(
+    item: Recognized, draft: Draft, digest: str, seen: RepeatCounter, enrichment: Enrichment | None
+) -> NewActivity:
     """The new activity of a draft: its record is made of the draft's keys and the event's own bytes."""
     event = item.event
     form = draft.form or event.form
@@ -155,7 +157,7 @@ def _source_id(draft: Draft) -> dict[str, str]:
     return {"sourceId": draft.id.removeprefix(draft.scope)}
 
 
-def _with_own_record(event: Event, draft: Draft, seen: Seen) -> NewActivity:
+def _with_own_record(event: Event, draft: Draft, seen: RepeatCounter) -> NewActivity:
     """The new activity of an event that is a record. Empty ids are filled in place, and an empty `created` is removed, so
     that no key occurs twice once it is added.
     """

@@ -112,7 +112,7 @@ class CsvForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReadingRule:
     """What a record says of events, when, and why; docs/sources.md has the rules of every connector.
 
     `when` is in words, or patterns of a mapping file. A connector in Python decides by `holds`, if the rule has it.
@@ -151,7 +151,7 @@ class Connector:
     documents: tuple[str, ...] = ()
     apps: tuple[int, ...] = ()
     samples: Samples | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[ReadingRule, ...] = ()
     origin: str = "built in"
     marks: tuple[frozenset[str], ...] = ()
     accepts: Callable[[Mapping[str, Any]], bool] | None = None

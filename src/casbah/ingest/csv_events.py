@@ -14,7 +14,7 @@ from typing import Any
 from casbah.activity.forms import CSV
 from casbah.base import jsontext
 from casbah.ingest.contract import Event, Refusal, UnusableEventError, why_no_event
-from casbah.ingest.csv_header import Header, is_before_header
+from casbah.ingest.csv_header import HeaderRow, is_before_header
 from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
 from casbah.ingest.local_times import zoned
 from casbah.ingest.recovery import MARK
@@ -25,7 +25,7 @@ _MAX_LINES = 1 << 18
 
 
 def rows(
-    feed: LineReader, header: Header, *, origin: str, max_kept: int, zone: tzinfo | None
+    feed: LineReader, header: HeaderRow, *, origin: str, max_kept: int, zone: tzinfo | None
 ) -> Iterator[Event | Refusal]:
     """The events, each with the line on which its row begins. `zone` is that of times without one, if the caller names it."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.max_line))
@@ -111,7 +111,7 @@ def _in_zone(row: _Row, cells: dict[str, Any], column: str, zone: tzinfo | None)
 class _Table:
     """The layout of the rows."""
 
-    header: Header
+    header: HeaderRow
     text: bytes
     """The header row."""
 

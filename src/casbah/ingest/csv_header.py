@@ -53,7 +53,7 @@ _CUSTOM = "_CL"
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class HeaderRow:
     """A header row: its columns, and what the rows below it are.
 
     `column` is the position of the column with each row's event as JSON; None if the row itself is the event. `lossy` rows
@@ -74,14 +74,14 @@ def is_before_header(line: bytes) -> bool:
     return line.removeprefix(MARK).lstrip(b'"').lower().startswith((b"#type ", b"sep="))
 
 
-def known_header(line: bytes, forms: Sequence[tuple[str, CsvForm]]) -> Header | None:
+def known_header(line: bytes, forms: Sequence[tuple[str, CsvForm]]) -> HeaderRow | None:
     """The header in a line; None if the line is not the header of a known export. `forms` are with the name of their source."""
     if line.startswith((b"{", b"[")):
         return None
     return next(filter(None, (_known(line, delimiter, forms) for delimiter in _DELIMITERS)), None)
 
 
-def unknown_header(head: bytes, forms: Sequence[tuple[str, CsvForm]]) -> Header | None:
+def unknown_header(head: bytes, forms: Sequence[tuple[str, CsvForm]]) -> HeaderRow | None:
     """The header of a text that is CSV of no known export; None if it does not look like CSV.
 
     It does if the first row has at least three names and the second as many values, and no line could be an event.
@@ -93,11 +93,11 @@ def unknown_header(head: bytes, forms: Sequence[tuple[str, CsvForm]]) -> Header 
         rows = list(islice(_rows(start, delimiter), 2))
         if len(rows) > 1 and _MIN_NAMES <= len(rows[0]) == len(rows[1]) <= _MAX_COLUMNS and _are_names(rows[0]):
             names = _distinct(rows[0])
-            return Header(names, delimiter, refusal=_why_unknown(names, forms))
+            return HeaderRow(names, delimiter, refusal=_why_unknown(names, forms))
     return None
 
 
-def _known(line: bytes, delimiter: str, forms: Sequence[tuple[str, CsvForm]]) -> Header | None:
+def _known(line: bytes, delimiter: str, forms: Sequence[tuple[str, CsvForm]]) -> HeaderRow | None:
     row = next(_rows(line, delimiter), [])
     if len(row) > _MAX_COLUMNS:
         return None
@@ -105,13 +105,13 @@ def _known(line: bytes, delimiter: str, forms: Sequence[tuple[str, CsvForm]]) ->
     columns = [plain(name) for name in names]
     column = next((columns.index(name) for form in JSON_COLUMNS for name in _plain(form) if name in columns), None)
     if column is not None:
-        return Header(names, delimiter, column)
+        return HeaderRow(names, delimiter, column)
     keys = _keys(names)
     form = next((form for _, form in forms if _plain(form) <= keys), None)
     if form is None:
         return None
     local = next((name for name in names if plain(name) == plain(form.local)), "")
-    return Header(names, delimiter, lossy=not form.complete, local=local)
+    return HeaderRow(names, delimiter, lossy=not form.complete, local=local)
 
 
 def _rows(text: bytes, delimiter: str) -> Iterator[list[str]]:

@@ -57,7 +57,7 @@ _MESSAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class InputLimits:
     """Limits of one input in bytes: `unpacked` in total, `line` for one line or event.
 
     Events are read one at a time, so `line` alone bounds memory.
@@ -83,7 +83,7 @@ class InputStream:
     skipped: str = ""
 
 
-def input_streams(stream: "Counted", *, origin: str, limits: Limits, nesting: int = 0) -> Iterator[InputStream]:
+def input_streams(stream: "Counted", *, origin: str, limits: InputLimits, nesting: int = 0) -> Iterator[InputStream]:
     """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
     front = io.BufferedReader(stream, _CHUNK)
     start = front.peek(HEAD)
@@ -180,7 +180,7 @@ class _Entry(NamedTuple):
     open: Callable[[], AbstractContextManager[IO[bytes]]]
 
 
-def _members(entries: Iterator[_Entry], *, origin: str, limits: Limits, nesting: int) -> Iterator[InputStream]:
+def _members(entries: Iterator[_Entry], *, origin: str, limits: InputLimits, nesting: int) -> Iterator[InputStream]:
     left = limits.unpacked
     empty = True
     for entry in entries:
@@ -199,14 +199,14 @@ def _members(entries: Iterator[_Entry], *, origin: str, limits: Limits, nesting:
         yield InputStream(origin, io.BytesIO(), "no files in this archive; hidden ones are not read")
 
 
-def _zip_entries(front: BinaryIO, limits: Limits) -> Iterator[_Entry]:
+def _zip_entries(front: BinaryIO, limits: InputLimits) -> Iterator[_Entry]:
     with _seekable(front, limits.unpacked) as whole, zipfile.ZipFile(whole) as archive:
         for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
             if not entry.is_dir():
                 yield _Entry(entry.filename, partial(archive.open, entry))
 
 
-def _tar_entries(front: BinaryIO, _limits: Limits) -> Iterator[_Entry]:
+def _tar_entries(front: BinaryIO, _limits: InputLimits) -> Iterator[_Entry]:
     """The regular files of a tar archive, in its order, as it is read. Links are names of files that it has as well."""
     with tarfile.open(fileobj=front, mode="r|", tarinfo=_TarHeader) as archive:
         while (entry := archive.next()) is not None:
@@ -252,7 +252,7 @@ class _TarHeader(tarfile.TarInfo):
             raise tarfile.ReadError(f"the archive is damaged or cut off: {error}") from None
 
 
-_ARCHIVES: Mapping[bytes, Callable[[BinaryIO, Limits], Iterator[_Entry]]] = {
+_ARCHIVES: Mapping[bytes, Callable[[BinaryIO, InputLimits], Iterator[_Entry]]] = {
     _ZIP: _zip_entries,
     _EMPTY_ZIP: _zip_entries,
     _TAR: _tar_entries,

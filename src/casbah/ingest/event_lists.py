@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from casbah.base import jsontext
-from casbah.base.jsontext.grammar import KEY, State, blank, scan
+from casbah.base.jsontext.grammar import KEY, ScanState, blank, scan
 from casbah.ingest.contract import CsvForm, why_no_event
 
 
@@ -107,6 +107,6 @@ def _members(text: bytes, at: int, end: int) -> Iterator[_Member]:
         if type(name) is str:  # Skip a key with an invalid escape.
             yield _Member(name, key.end())
         value = scan(text, key.end(), end)
-        if value.state is not State.CLOSED:
+        if value.state is not ScanState.CLOSED:
             return
         at = blank(text, blank(text, value.at) + 1)

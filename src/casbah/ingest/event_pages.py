@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Connector, Event, Recognized, Refusal
-from casbah.ingest.decompress import Counted, InputStream, Limits, ReadingError, input_streams, message_of
+from casbah.ingest.decompress import Counted, InputLimits, InputStream, ReadingError, input_streams, message_of
 from casbah.ingest.detection import Detector
 from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader
@@ -23,7 +23,7 @@ from casbah.ingest.wrappers import LIST_KEYS, Inside, Room, opened, wrapper_of
 
 STDIN = "-"
 _STDIN_ORIGIN = "stdin"
-_DEFAULT_LIMITS = Limits()
+_DEFAULT_LIMITS = InputLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _ReadOptions:
     detector: Detector
     named: Connector | None
     wrappers: frozenset[str]
-    limits: Limits
+    limits: InputLimits
     zone: tzinfo | None
 
 
@@ -56,7 +56,7 @@ def pages(
     *,
     connectors: Mapping[str, Connector],
     source: str | None = None,
-    limits: Limits = _DEFAULT_LIMITS,
+    limits: InputLimits = _DEFAULT_LIMITS,
     zone: tzinfo | None = None,
     unread: Path | None = None,
 ) -> Iterator[EventPage]:
@@ -82,7 +82,7 @@ def page_of(
     origin: str,
     connectors: Mapping[str, Connector],
     source: str | None = None,
-    limits: Limits = _DEFAULT_LIMITS,
+    limits: InputLimits = _DEFAULT_LIMITS,
     zone: tzinfo | None = None,
 ) -> EventPage:
     """The page of one body. Only the first member of an archive is read. Raises UnknownSourceError."""
@@ -95,7 +95,7 @@ def page_of(
 
 
 def _read_options(
-    source: str | None, connectors: Mapping[str, Connector], limits: Limits, zone: tzinfo | None
+    source: str | None, connectors: Mapping[str, Connector], limits: InputLimits, zone: tzinfo | None
 ) -> _ReadOptions:
     if source is not None and source not in connectors:
         raise UnknownSourceError(source, tuple(connectors))
@@ -249,7 +249,9 @@ def _page(stream: InputStream, options: _ReadOptions, position: Callable[[], int
     return EventPage(stream.origin, judged, position)
 
 
-def _inside(event: Event, context: ReadContext, limits: Limits, room: Room, *, known: bool) -> Iterator[Inside] | None:
+def _inside(
+    event: Event, context: ReadContext, limits: InputLimits, room: Room, *, known: bool
+) -> Iterator[Inside] | None:
     wrapper = wrapper_of(event.parsed, known=known)
     if wrapper is None:
         return None

@@ -10,7 +10,7 @@ from casbah.errors import MalformedBodyError
 from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import ADDED_LATER, with_lines
 from casbah.ingest.contract import Connector, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of
 from casbah.ingest.reserved import require_unreserved
@@ -22,7 +22,7 @@ def items(
     source: str | None,
     *,
     connectors: Mapping[str, Connector],
-    limits: Limits,
+    limits: InputLimits,
     zone: tzinfo | None = None,
     enrichment: Enrichment | None = None,
 ) -> Iterable[tuple[int, NewActivity | Refusal]]:

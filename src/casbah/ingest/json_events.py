@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from casbah.base import jsontext
-from casbah.base.jsontext.grammar import SCALAR, STRING, Scan, State, blank, row, scan, scan_tail
+from casbah.base.jsontext.grammar import SCALAR, STRING, ScanEnd, ScanState, blank, row, scan, scan_tail
 from casbah.ingest import cef
 from casbah.ingest.contract import Event, Refusal, why_no_event
 from casbah.ingest.cursor import MAX_KEPT, Cursor
@@ -119,7 +119,7 @@ class JsonEventReader:
             return self._cursor.line_span(_INSIDE)
         while True:
             result = self._scan(scan)
-            closed = result.state is State.CLOSED and not self._takes_the_end(result)
+            closed = result.state is ScanState.CLOSED and not self._takes_the_end(result)
             if closed and not self._is_part(result):
                 return self._closed(self._cursor.window.text[self._cursor.window.at : result.at])
             start = None if closed else self._wrapped_list(result)
@@ -149,7 +149,7 @@ class JsonEventReader:
             return self._cursor.after_span and self._cursor.event_indent < self._cursor.indent
         return not self._cursor.open and (self._cursor.min_indent() or 0) < self._cursor.indent
 
-    def _scan(self, scanning: Callable[[bytes, int, int], Scan]) -> Scan:
+    def _scan(self, scanning: Callable[[bytes, int, int], ScanEnd]) -> ScanEnd:
         """Scan what begins here, up to the next line of the layout or, while the budget lasts, beyond."""
         window = self._cursor.window
         while True:
@@ -157,31 +157,31 @@ class JsonEventReader:
             maximum = min(len(text), at + self._cursor.maximum + 1)
             end = min(maximum, at + self._cursor.budget.left())
             result = scanning(text, at, end)
-            if result.state is State.OPEN and end < maximum:
+            if result.state is ScanState.OPEN and end < maximum:
                 end = min(maximum, max(end, self._cursor.next_line() or maximum))
                 result = scanning(text, at, end)
-            if result.state is not State.OPEN or end < len(text) or window.ended:
+            if result.state is not ScanState.OPEN or end < len(text) or window.ended:
                 return result
             window.more()
 
-    def _is_part(self, result: Scan) -> bool:
+    def _is_part(self, result: ScanEnd) -> bool:
         """Whether what begins here is only part of an event whose beginning is missing."""
         window = self._cursor.window
         if not self._cursor.fresh or self._cursor.open:
             return False
         line = self._cursor.next_line()
         end = len(window.text) if line is None else line
-        if result.state is not State.CLOSED or result.at >= end:
+        if result.state is not ScanState.CLOSED or result.at >= end:
             return False
         run = self._runs.at(window.text, window.at, end, self._cursor.layout(end))
         return run.belongs is False
 
-    def _part(self, result: Scan) -> Refusal | None:
+    def _part(self, result: ScanEnd) -> Refusal | None:
         if not self._cursor.one_line:
             return self._cursor.line_span(_INSIDE)
-        return self._bracket_span(Scan(State.BROKEN, result.at), len(self._cursor.window.text), _INSIDE)
+        return self._bracket_span(ScanEnd(ScanState.BROKEN, result.at), len(self._cursor.window.text), _INSIDE)
 
-    def _takes_the_end(self, result: Scan) -> bool:
+    def _takes_the_end(self, result: ScanEnd) -> bool:
         """Whether a truncated object is closed only by the brackets of the list around it, at the end of the text."""
         window = self._cursor.window
         if not self._cursor.open or not window.ended or blank(window.text, result.at) < len(window.text):
@@ -223,7 +223,7 @@ class JsonEventReader:
             self._cursor.budget.spend(size)
         self._cursor.enter(start, wrapped=True)
 
-    def _wrapped_list(self, result: Scan) -> int | None:
+    def _wrapped_list(self, result: ScanEnd) -> int | None:
         """Where the events of a broken or very large wrapper begin; None if this is not one."""
         if self._plain or not result.missing.startswith(b"}]") or not self._may_wrap():
             return None
@@ -233,7 +233,7 @@ class JsonEventReader:
         """Whether an object here may be a wrapper. Inside a list it cannot be, unless the end of the list was missed."""
         return not self._cursor.open or (self._cursor.open[-1].lost and self._cursor.budget.left() > 0)
 
-    def _broken(self, result: Scan) -> Refusal | None:
+    def _broken(self, result: ScanEnd) -> Refusal | None:
         """The span of a broken object; None if more text is needed."""
         window = self._cursor.window
         text, at = window.text, window.at
@@ -249,22 +249,22 @@ class JsonEventReader:
         end = len(text) if flat or line is None else line
         return self._bracket_span(result, end, reason)
 
-    def _end_of_long(self, result: Scan) -> int | None:
+    def _end_of_long(self, result: ScanEnd) -> int | None:
         """The end of an object that is too long, if in memory. Such an object is not searched for events."""
         window = self._cursor.window
         if (
-            result.state is not State.OPEN
+            result.state is not ScanState.OPEN
             or result.at - window.at <= self._cursor.maximum
             or not self._cursor.budget.left()
         ):
             return None
         whole = scan(window.text, window.at, len(window.text))
-        if whole.state is State.CLOSED:
+        if whole.state is ScanState.CLOSED:
             return whole.at
         self._cursor.budget.spend(whole.at - window.at)
         return None
 
-    def _bracket_span(self, result: Scan, end: int, reason: str) -> Refusal | None:
+    def _bracket_span(self, result: ScanEnd, end: int, reason: str) -> Refusal | None:
         window = self._cursor.window
         text = window.text
         layout = self._cursor.layout(end)
@@ -273,13 +273,13 @@ class JsonEventReader:
             return None
         return self._cursor.span(resume, reason)
 
-    def _why(self, result: Scan) -> str:
+    def _why(self, result: ScanEnd) -> str:
         text, at = self._cursor.window.text, self._cursor.window.at
-        if result.state is State.DEEP:
+        if result.state is ScanState.DEEP:
             return jsontext.TOO_DEEP
         if result.at - at > self._cursor.maximum:
             return TOO_LONG
-        if result.state in {State.OPEN, State.CLOSED}:
+        if result.state in {ScanState.OPEN, ScanState.CLOSED}:
             return f"not JSON: {_CUT}"
         byte = text[result.at : result.at + 1].decode("latin-1")
         what = (
@@ -307,7 +307,7 @@ class JsonEventReader:
         if not opened.wrapped:
             return None
         result = self._scan(scan_tail)
-        if result.state is State.CLOSED or (
+        if result.state is ScanState.CLOSED or (
             opened.lost and result.at == len(window.text) == blank(window.text, window.at)
         ):
             window.move(result.at)
@@ -364,7 +364,7 @@ class JsonEventReader:
         while True:
             line = self._cursor.next_line()
             end = len(self._cursor.window.text) if line is None else line
-            span = self._bracket_span(Scan(State.BROKEN, self._cursor.window.at), end, NO_JSON)
+            span = self._bracket_span(ScanEnd(ScanState.BROKEN, self._cursor.window.at), end, NO_JSON)
             if span is not None:
                 return span
             self._cursor.window.more()

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.contract import Connector, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.networks import IpRanges
@@ -97,7 +97,7 @@ class ParsePool:
         text: Text,
         source: str | None,
         *,
-        limits: Limits,
+        limits: InputLimits,
         zone: tzinfo | None = None,
         ranges: IpRanges | None = None,
     ) -> Iterator[Any]:

@@ -27,7 +27,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import with_lines
 from casbah.ingest.contract import Connector, Recognized, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import STDIN, EventPage, pages
@@ -71,7 +71,7 @@ def size_of_item(item: Encoded | PreparedByStore | Refusal) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FilePiece:
     """Some of the items of a file or archive member, each with its line; a page has at least one piece.
 
     `sources` counts the events in it by source; `position` is the number of bytes of the file that have been read, of a
@@ -95,12 +95,12 @@ class FileReader:
 
     connectors: Callable[[], Mapping[str, Connector]]
     source: str | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: InputLimits = field(default_factory=InputLimits)
     reserved: bool = False
     zone: tzinfo | None = None
     preparation: Preparation | None = None
 
-    def pieces(self, path: str) -> Iterator[Piece]:
+    def pieces(self, path: str) -> Iterator[FilePiece]:
         """The pieces of a file, or of standard input. Raises UnknownSourceError."""
         for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits, zone=self.zone):
             yield from pieces_of(page, self._encode, self._enrichment, reserved=self.reserved)
@@ -124,13 +124,13 @@ class FileReader:
         return self.preparation.prepare(new) if self.preparation else Encoded.of(new)
 
 
-Sent = Piece | Exception | None
+Sent = FilePiece | Exception | None
 """What a process sends for a file: its pieces, then None, or the exception that reading it raised."""
 
 
 def read_ahead(
     files: Sequence[str], reader: FileReader, processes: int, *, size: int
-) -> Generator[Iterator[Piece], None, None]:
+) -> Generator[Iterator[FilePiece], None, None]:
     """The pieces of each file, in the order of `files`, which have `size` bytes in all. Read those of one before asking for the
     next.
 
@@ -176,7 +176,7 @@ class _Process:
         theirs.close()
         self._received = self._messages()
 
-    def pieces(self, file: str) -> Iterator[Piece]:
+    def pieces(self, file: str) -> Iterator[FilePiece]:
         """The pieces of the next file, which must be this one."""
         done = 0
         for received in self._received:
@@ -214,7 +214,7 @@ def _serve(connection: Connection, reader: FileReader, files: Sequence[str]) -> 
     count = size = 0
     for item in chain.from_iterable(_sent(reader, file) for file in files):
         message.append(item)
-        if isinstance(item, Piece):
+        if isinstance(item, FilePiece):
             count += len(item.items)
             size += sum(size_of_item(one) for _, one in item.items)
         if count + len(message) >= _PIECE or size >= _PIECE_BYTES:
@@ -249,13 +249,13 @@ def pieces_of(
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
-) -> Iterator[Piece]:
+) -> Iterator[FilePiece]:
     """The pieces of a page, whose activities are enriched if there is an enrichment, and encoded."""
     sources: Counter[str] = Counter()
     items = with_lines(_counted(page.items, sources), enrichment, reserved=reserved)
     begins = True
     while (batch := _taken(items, encode)) or begins:
-        yield Piece(page.origin, begins, batch, dict(sources), page.position(), page.skipped)
+        yield FilePiece(page.origin, begins, batch, dict(sources), page.position(), page.skipped)
         sources.clear()
         begins = False
 

@@ -60,7 +60,7 @@ _KINDS: Mapping[str, ActivityKind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class CatalogApp:
     """An app of MDCA's catalog, and the app whose connector delivers its events."""
 
     id: int
@@ -103,7 +103,7 @@ class Target(NamedTuple):
     part: str = ""
 
 
-class Change(NamedTuple):
+class PropertyChange(NamedTuple):
     """A property that the activity set or changed: "" if the source does not say what it was before, or after."""
 
     name: str
@@ -116,7 +116,7 @@ class RecordParts(NamedTuple):
     the time to make.
     """
 
-    app: App
+    app: CatalogApp
     instance: Instance
     actor: Actor
     operation: str
@@ -140,7 +140,7 @@ class RecordParts(NamedTuple):
     sessions: Iterable[str] = ()
     """Ids of the session, of its token or access key: first the one that joins most activities. Empty ones are left out."""
 
-    changes: Iterable[Change] = ()
+    changes: Iterable[PropertyChange] = ()
 
 
 def by_id(candidates: Iterable[Target]) -> list[Target]:
@@ -187,7 +187,7 @@ def _session(ids: Iterable[str]) -> dict[str, Any]:
     return {"session": distinct[0], **({"sessionIds": distinct[1:]} if len(distinct) > 1 else {})}
 
 
-def _changes(changes: Iterable[Change]) -> dict[str, Any]:
+def _changes(changes: Iterable[PropertyChange]) -> dict[str, Any]:
     """Distinct changes that say something, at most MAX_CHANGES."""
     distinct = dict.fromkeys(change for change in changes if change.name and change.old != change.new)
     rows = [

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from casbah.base.jsontext import MAX_NESTING
-from casbah.base.jsontext.grammar import CLOSING, SCALAR, STRING, TAIL, State, blank, scan
+from casbah.base.jsontext.grammar import CLOSING, SCALAR, STRING, TAIL, ScanState, blank, scan
 from casbah.ingest.line_reader import Budget
 
 MARK = b"\xef\xbb\xbf"
@@ -220,7 +220,7 @@ class Runs:
                 break
             following, broken = _past_item(text, at, end)
             if broken is not None:
-                cut = broken is State.OPEN and not layout.final
+                cut = broken is ScanState.OPEN and not layout.final
                 return _Followed((end, layout), Run(following, None if cut else at > start), start, start, at)
             at = following
         return _Followed((end, layout), Run(at, belongs), start, start, at)
@@ -252,11 +252,11 @@ class _Followed:
         return self.start == start
 
 
-def _past_item(text: bytes, at: int, end: int) -> tuple[int, State | None]:
+def _past_item(text: bytes, at: int, end: int) -> tuple[int, ScanState | None]:
     """Where a run continues after the value or garbage at `at`; if the value is broken, where and how."""
     if text[at : at + 1] in b"{[":
         result = scan(text, at, end)
-        if result.state is not State.CLOSED:
+        if result.state is not ScanState.CLOSED:
             return result.at, result.state
         at = result.at
     else:

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import InputLimits
 from casbah.ingest.formats import ReadContext, events
 from casbah.ingest.line_reader import LineReader
 
@@ -15,7 +15,9 @@ _CUT = "cut"
 _MAX_KEYS = len(_KEYS) + 1
 
 
-def unwrap_rejects(items: Iterator[Event | Refusal], context: ReadContext, limits: Limits) -> Iterator[Event | Refusal]:
+def unwrap_rejects(
+    items: Iterator[Event | Refusal], context: ReadContext, limits: InputLimits
+) -> Iterator[Event | Refusal]:
     """The items, with each line of a rejects file replaced by the event that it holds."""
     for item in items:
         if isinstance(item, Event) and _is_reject(item.parsed) and not context.recognized(item.parsed):
@@ -31,7 +33,7 @@ def _is_reject(parsed: Mapping[str, Any]) -> bool:
     return whole and type(parsed["line"]) is type(parsed.get(_CUT, 0)) is int
 
 
-def _event_in(line: Event, context: ReadContext, limits: Limits) -> Iterator[Event | Refusal]:
+def _event_in(line: Event, context: ReadContext, limits: InputLimits) -> Iterator[Event | Refusal]:
     """The refused event, with its line in the rejects file. A truncated one is refused again."""
     refused_at = line.parsed["origin"], line.parsed["line"]
     raw, cut = line.parsed["event"].encode("utf-8", "surrogatepass"), line.parsed.get(_CUT, 0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from casbah.ingest.contract import Rule
+from casbah.ingest.contract import ReadingRule
 from casbah.ingest.fields import Fields
 
 ADMIN, NOT_ADMIN = "administrative", "not administrative"
@@ -10,6 +10,6 @@ IMPERSONATED, NOT_IMPERSONATED = "impersonated", "not impersonated"
 OUTCOME, USER = "outcome", "user"
 
 
-def decided(rules: Sequence[Rule], fields: Fields, says: str) -> bool:
+def decided(rules: Sequence[ReadingRule], fields: Fields, says: str) -> bool:
     """Whether the first rule that holds for an event is one that says so."""
     return next((rule.says == says for rule in rules if rule.holds(fields)), False)

@@ -28,13 +28,13 @@ from casbah.ingest.record_builder import (
     ROLE_LOGIN_ACTOR,
     RULE,
     TARGET,
-    Change,
+    PropertyChange,
     Target,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedObject:
     """An object: the path of what describes it ("": the event), and there the keys of its id and name; the first with a value.
 
     A mail's `folder` is the key of the folder that it is in.
@@ -57,25 +57,25 @@ _OBJECT, _APP = ROLE_ACTED_ON, ROLE_APPLICATION
 
 # fmt: off
 NAMED = (
-    Named("",                           ("mailboxguid",),       ("mailboxownerupn",), "Mailbox"),
-    Named("item",                       _MAIL,                  ("subject",),         "Mail", part=MAIL, folder="parentfolder"),
-    Named("affecteditems",              _MAIL,                  ("subject",),         "Mail", part=MAIL, folder="parentfolder"),
-    Named("folders.folderitems",        _MAIL,                  ("subject",),         "Mail", part=MAIL),
-    Named("exchangemetadata",           ("messageid",),         ("subject",),         "Mail", part=MAIL),
-    Named("",                           ("networkmessageid",),  ("subject",),         "Mail", part=MAIL),
-    Named("folder",                     _FOLDER,                _PATH,                "Mail folder", FOLDER),
-    Named("folders",                    _FOLDER,                _PATH,                "Mail folder", FOLDER),
-    Named("item.parentfolder",          _FOLDER,                _PATH,                "Mail folder", FOLDER),
-    Named("affecteditems.parentfolder", _FOLDER,                _PATH,                "Mail folder", FOLDER),
-    Named("destfolder",                 _FOLDER,                _PATH,                "Mail folder", FOLDER),
-    Named("filedata",                   ("documentid", "filepath", "filename"),    ("filename",), "File", FILE),
-    Named("sharepointmetadata",         ("uniqueid", "filepathurl", "filename"),   ("filename",), "File", FILE),
-    Named("copiloteventdata.accessedresources", ("id", "siteurl", "name"),  ("name", "siteurl"), "Resource", FILE),
-    Named("",                           ("teamguid",),          ("teamname",),        "Team", part=GROUP),
-    Named("",                           ("channelguid",),       ("channelname",),     "Channel"),
-    Named("",                           ("chatthreadid",),      ("chatname",),        "Chat"),
-    Named("members",                    ("upn", "id"),          ("upn", "displayname"), "Member", NAMED_ACCOUNT, role=_OBJECT),
-    Named("",                           ("addonguid",),         ("addonname",),       "Add-on", APPLICATION, role=_APP),
+    NamedObject("",                    ("mailboxguid",),       ("mailboxownerupn",), "Mailbox"),
+    NamedObject("item",                _MAIL,                  ("subject",),         "Mail", part=MAIL, folder="parentfolder"),
+    NamedObject("affecteditems",       _MAIL,                  ("subject",),         "Mail", part=MAIL, folder="parentfolder"),
+    NamedObject("folders.folderitems", _MAIL,                  ("subject",),         "Mail", part=MAIL),
+    NamedObject("exchangemetadata",    ("messageid",),         ("subject",),         "Mail", part=MAIL),
+    NamedObject("",                    ("networkmessageid",),  ("subject",),         "Mail", part=MAIL),
+    NamedObject("folder",              _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    NamedObject("folders",             _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    NamedObject("item.parentfolder",   _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    NamedObject("affecteditems.parentfolder", _FOLDER,         _PATH,                "Mail folder", FOLDER),
+    NamedObject("destfolder",          _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    NamedObject("filedata",            ("documentid", "filepath", "filename"),    ("filename",), "File", FILE),
+    NamedObject("sharepointmetadata",  ("uniqueid", "filepathurl", "filename"),   ("filename",), "File", FILE),
+    NamedObject("copiloteventdata.accessedresources", ("id", "siteurl", "name"),  ("name", "siteurl"), "Resource", FILE),
+    NamedObject("",                    ("teamguid",),          ("teamname",),        "Team", part=GROUP),
+    NamedObject("",                    ("channelguid",),       ("channelname",),     "Channel"),
+    NamedObject("",                    ("chatthreadid",),      ("chatname",),        "Chat"),
+    NamedObject("members",             ("upn", "id"),          ("upn", "displayname"), "Member", NAMED_ACCOUNT, role=_OBJECT),
+    NamedObject("",                    ("addonguid",),         ("addonname",),       "Add-on", APPLICATION, role=_APP),
 )
 """In the order of the record, most significant first."""
 
@@ -175,20 +175,20 @@ def _targets(fields: Fields) -> Iterator[Target]:
     yield from _parameters(fields)
 
 
-def changes(fields: Fields) -> Iterator[Change]:
+def changes(fields: Fields) -> Iterator[PropertyChange]:
     """What was set: a directory object's properties, a cmdlet's parameters, the parts of an inbox rule."""
     for item in _listed(fields, "modifiedproperties"):
         name = text(item.get("name"))
         if name.lower() != _LISTED_NAMES:
-            yield Change(name, plain(item.get("oldvalue")), plain(item.get("newvalue")))
+            yield PropertyChange(name, plain(item.get("oldvalue")), plain(item.get("newvalue")))
     for item in _listed(fields, "parameters"):
         name = text(item.get("name"))
         if name.lower() != "identity":
-            yield Change(name, new=plain(item.get("value")))
+            yield PropertyChange(name, new=plain(item.get("value")))
     for item in _listed(fields, "operationproperties"):
         name = text(item.get("name"))
         if name.startswith("Rule"):
-            yield Change(name, new=plain(item.get("value")))
+            yield PropertyChange(name, new=plain(item.get("value")))
 
 
 def sessions(fields: Fields) -> Iterator[str]:

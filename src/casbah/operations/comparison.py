@@ -46,7 +46,7 @@ _SUMS = """
 """
 
 
-class Seen(NamedTuple):
+class SideActivity(NamedTuple):
     """An activity of one side. `content` tells events of one id apart; None: it is any activity of its id. `hour` is in hours
     since the epoch.
     """
@@ -76,7 +76,7 @@ class Sum(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class SideCounts:
     """How many different activities both sides have, or only one."""
 
     both: int
@@ -90,7 +90,7 @@ class Comparison:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._database = connection
 
-    def add(self, side: int, activities: Iterable[Seen]) -> None:
+    def add(self, side: int, activities: Iterable[SideActivity]) -> None:
         """Add activities of one side; one that repeats counts once."""
         rows = ((side, item.id.encode("utf-8", "surrogatepass"), *item[1:]) for item in activities)
         self._database.executemany("INSERT INTO activity VALUES (?, ?, ?, ?, ?)", rows)
@@ -101,13 +101,13 @@ class Comparison:
         hours: tuple[int, int] | None = self._database.execute(query, (side,)).fetchone()
         return hours
 
-    def counts(self) -> Counts:
+    def counts(self) -> SideCounts:
         """Match the ids of both sides, and count them."""
         for statement in _MERGE:
             self._database.execute(statement)
         rows = self._database.execute("SELECT first, last, count(*) FROM merged GROUP BY first, last")
         matched = {(first, last): count for first, last, count in rows}
-        return Counts(matched.get((A, B), 0), matched.get((A, A), 0), matched.get((B, B), 0))
+        return SideCounts(matched.get((A, B), 0), matched.get((A, A), 0), matched.get((B, B), 0))
 
     def sums(self) -> Iterator[Sum]:
         """The number of differences by source and hour, in this order."""

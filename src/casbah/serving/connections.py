@@ -23,7 +23,7 @@ _MIN_CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """None stands for no limit. `body_rate` is in bytes per second."""
 
     connections: int | None = None
@@ -61,7 +61,7 @@ class _Body:
 class Connections:
     """The connections of one process. For its event loop alone; the clock gives seconds, and `exempt` are trusted proxies."""
 
-    def __init__(self, limits: Limits, *, exempt: Container[str] = ()) -> None:
+    def __init__(self, limits: ConnectionLimits, *, exempt: Container[str] = ()) -> None:
         self._limits = limits
         self._exempt = exempt
         self._all: set[Connection] = set()
@@ -158,10 +158,10 @@ class Connections:
                 del self._by_address[connection.address]
 
 
-def limits_of(settings: Settings, *, processes: int) -> Limits:
+def limits_of(settings: Settings, *, processes: int) -> ConnectionLimits:
     """The limits of one of so many processes. A worker may need another file for each connection, to the writer."""
     files = max(_MIN_CONNECTIONS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES) // 2)
-    return Limits(
+    return ConnectionLimits(
         connections=min(files, _share(settings.max_connections, processes) or files),
         per_address=_share(settings.max_connections_per_address, processes),
         head_seconds=None if settings.head_timeout is None else settings.head_timeout / 1_000,

@@ -16,7 +16,7 @@ from casbah.base import logs
 from casbah.base.shared import SharedFlag, SharedNumbers
 from casbah.operations.audit.trail import ALL
 from casbah.services import Common
-from casbah.serving.server import Server
+from casbah.serving.server import HttpServer
 from casbah.settings import Settings
 
 _STEP = 0.02
@@ -29,7 +29,7 @@ WRITER = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedByProcesses:
     """What each process of a server gets.
 
     `folder` holds the writer's socket, and `secret` shows it who sends a request. `heartbeats` are when each process last
@@ -50,9 +50,9 @@ class Shared:
         return str(self.folder / "writer.sock")
 
 
-def shared(settings: Settings, folder: Path) -> Shared:
+def shared(settings: Settings, folder: Path) -> SharedByProcesses:
     """What the processes of a new server share. `folder` is one that only this user can open."""
-    return Shared(
+    return SharedByProcesses(
         settings=settings,
         folder=folder,
         secret=secrets.token_hex(_SECRET_BYTES),
@@ -69,7 +69,7 @@ def several(settings: Settings) -> bool:
     return settings.workers > 1 and not one_place and sys.platform == "linux"
 
 
-def begin(shared: Shared) -> None:
+def begin(shared: SharedByProcesses) -> None:
     """Set up a process of a server: it ends with the one that has started it, however that ends."""
     _end_with_parent()
     _return_large_blocks()
@@ -81,16 +81,16 @@ def begin(shared: Shared) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # Each process would say that it begins and ends.
 
 
-def heart(shared: Shared, place: int) -> Callable[[Server], None]:
+def heart(shared: SharedByProcesses, place: int) -> Callable[[HttpServer], None]:
     """What a server calls at every tick to show that it reacts."""
 
-    def beat(_: Server) -> None:
+    def beat(_: HttpServer) -> None:
         shared.heartbeats[place] = time.monotonic()
 
     return beat
 
 
-def stop_on_signal(server: Server) -> None:
+def stop_on_signal(server: HttpServer) -> None:
     """SIGTERM has the server finish the requests under way."""
 
     def stop(_: int, __: object) -> None:
@@ -99,7 +99,7 @@ def stop_on_signal(server: Server) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def wait_for_writer(shared: Shared) -> None:
+def wait_for_writer(shared: SharedByProcesses) -> None:
     """Wait until the writer has opened the store for the first time."""
     while not shared.writer_ready.is_set():
         time.sleep(_STEP)

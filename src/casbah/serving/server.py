@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from casbah.base.shared import SharedNumbers
 from casbah.errors import BadSettingError, OperatorError
-from casbah.serving.connections import Connections, Limits
+from casbah.serving.connections import ConnectionLimits, Connections
 from casbah.serving.http1 import StrictHttp
 from casbah.settings import SETTINGS, Settings
 
@@ -79,13 +79,13 @@ def settle() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """A server that leaves signal handling to its caller; uvicorn's own replaces the handlers while it runs.
 
     `tick` is called ten times a second.
     """
 
-    def __init__(self, config: uvicorn.Config, tick: Callable[["Server"], None], limited: Connections) -> None:
+    def __init__(self, config: uvicorn.Config, tick: Callable[["HttpServer"], None], limited: Connections) -> None:
         super().__init__(config)
         self._tick = tick
         self._limited = limited
@@ -157,7 +157,7 @@ class Acceptor:
         self._place = place
         self._waiting: asyncio.TimerHandle | None = None
 
-    def start(self, server: Server) -> None:
+    def start(self, server: HttpServer) -> None:
         """Begin, in the server's event loop."""
         self._listener.settimeout(0)
         self._server = server
@@ -200,7 +200,7 @@ class Acceptor:
         self._waiting = self._loop.call_later(seconds, go_on)
 
 
-def _no_tick(_: Server) -> None:
+def _no_tick(_: HttpServer) -> None:
     pass
 
 
@@ -208,15 +208,15 @@ def server_of(
     app: ASGIApp,
     settings: Settings | None = None,
     *,
-    tick: Callable[[Server], None] = _no_tick,
+    tick: Callable[[HttpServer], None] = _no_tick,
     keep_alive: int = 5,
     connections: Connections | None = None,
-) -> Server:
+) -> HttpServer:
     """A server of the application, not yet running, with the configured certificate, if any; `connections` limits its clients.
 
     It closes a connection on which nothing was asked for `keep_alive` seconds.
     """
-    limited = connections or Connections(Limits())
+    limited = connections or Connections(ConnectionLimits())
     certificate = None if settings is None else settings.tls_certificate
     config = uvicorn.Config(
         app,
@@ -233,4 +233,4 @@ def server_of(
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
-    return Server(config, tick, limited)
+    return HttpServer(config, tick, limited)

@@ -15,15 +15,15 @@ from casbah import compose
 from casbah.errors import UnavailableError
 from casbah.serving.connections import Connections, forwards, limits_of
 from casbah.serving.internal import WriterClient
-from casbah.serving.processes import Shared, begin, heart, stop_on_signal, wait_for_writer
-from casbah.serving.server import Acceptor, Server, server_of, settle
+from casbah.serving.processes import SharedByProcesses, begin, heart, stop_on_signal, wait_for_writer
+from casbah.serving.server import Acceptor, HttpServer, server_of, settle
 from casbah.serving.writer_proxy import WriterProxy
 
 _log = logging.getLogger("casbah.serving")
 _SECONDS_TO_TELL, _SECONDS_TO_TELL_AGAIN, _SECONDS_TO_KEEP_UP = 1.0, 10.0, 10.0
 
 
-def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) -> None:
+def run(shared: SharedByProcesses, place: int, listener: socket.socket, ready: Connection) -> None:
     """The main function of the worker at `place`, counted from 1."""
     begin(shared)
     wait_for_writer(shared)
@@ -47,7 +47,7 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
     ):
         beat = heart(shared, place)
 
-        def tick(server: Server) -> None:
+        def tick(server: HttpServer) -> None:
             beat(server)
             shared.connections[place - 1] = server.connections
 
@@ -56,7 +56,7 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
         stop_on_signal(server)
         server.accept(Acceptor(listener, shared.connections, place - 1))
         for seconds, call in (
-            (_SECONDS_TO_TELL, Counts(application.services.metrics.counted, writer_client).tell),
+            (_SECONDS_TO_TELL, CountReporter(application.services.metrics.counted, writer_client).tell),
             (_SECONDS_TO_KEEP_UP, application.keep_up),
         ):
             threading.Thread(target=_regularly, args=(seconds, call), daemon=True).start()
@@ -66,7 +66,7 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
         shared.connections[place - 1] = float("inf")  # Others need not wait for this one any more.
 
 
-class Counts:
+class CountReporter:
     """Tells the writer what this process has counted: when that changes, and now and then, as a new writer knows nothing."""
 
     def __init__(self, counted: Callable[[], Sequence[Any]], writer: WriterClient) -> None:

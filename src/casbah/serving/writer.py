@@ -12,8 +12,8 @@ from casbah import compose
 from casbah.errors import CasbahError
 from casbah.serving.background import background
 from casbah.serving.internal import internal
-from casbah.serving.processes import WRITER, Shared, begin, heart, stop_on_signal
-from casbah.serving.server import Server, server_of, settle
+from casbah.serving.processes import WRITER, SharedByProcesses, begin, heart, stop_on_signal
+from casbah.serving.server import HttpServer, server_of, settle
 
 _BACKLOG = 2_048
 _CALLS = "casbah_calls"
@@ -21,7 +21,7 @@ _SECONDS_KEPT = 60
 """Longer than a worker keeps a connection, so that it is never closed just as a request is sent on it."""
 
 
-def run(shared: Shared, url: str, listener: socket.socket, ready: Connection) -> None:
+def run(shared: SharedByProcesses, url: str, listener: socket.socket, ready: Connection) -> None:
     """The main function of the writer, which accepts nothing from `listener`.
 
     It reports to `ready`: None once it answers, or the error that keeps it from that.
@@ -37,13 +37,13 @@ def run(shared: Shared, url: str, listener: socket.socket, ready: Connection) ->
         ready.send(error)
 
 
-def _serve(shared: Shared, application: compose.WriterApplication, url: str, ready: Connection) -> None:
+def _serve(shared: SharedByProcesses, application: compose.WriterApplication, url: str, ready: Connection) -> None:
     store, counts = application.writer.store, dict[int, Sequence[Any]]()
     application.services.metrics.add(lambda: [_of_process(process, counts[process]) for process in list(counts)])
     with closing(_listening(shared.socket)) as listener, background(application, url) as stops:
         beat, stopping = heart(shared, WRITER), False
 
-        def tick(server: Server) -> None:
+        def tick(server: HttpServer) -> None:
             nonlocal stopping
             beat(server)
             if shared.common.leaving.is_set() and not stopping:

@@ -118,7 +118,7 @@ class GroupQuery:
     predicate: Predicate
 
 
-class Group(NamedTuple):
+class ValueGroup(NamedTuple):
     """Activities with the same values: how many, how many distinct values they have of other fields, and the dates (ms) of the
     first and the last.
     """
@@ -130,11 +130,11 @@ class Group(NamedTuple):
     last: int
 
 
-class Groups(Collection[Group], Protocol):
+class Groups(Collection[ValueGroup], Protocol):
     """Every group, in order of its values; all counts are exact, of one moment."""
 
     def histograms(
-        self, groups: Sequence[Group], /, *, first: int, last: int, width: int
+        self, groups: Sequence[ValueGroup], /, *, first: int, last: int, width: int
     ) -> Sequence[Mapping[int, int]]:
         """Per group, the exact counts of the non-empty buckets of its dates; buckets are those of a HistogramQuery.
 

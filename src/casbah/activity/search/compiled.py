@@ -23,20 +23,20 @@ from casbah.activity.search.forms import (
     SIGNS,
     TARGETS,
     YES_OR_NO,
+    FieldMeaning,
     Names,
     Shape,
-    Target,
 )
 from casbah.activity.search.grouping import Grouping
 from casbah.activity.search.syntax import (
-    Condition,
     Either,
     Every,
     Excluded,
+    FieldCondition,
     Node,
-    Piece,
     Quotation,
-    Value,
+    SearchValue,
+    ValuePart,
     Word,
 )
 from casbah.errors import BadValueError, SearchError, nearest
@@ -89,7 +89,7 @@ class _Compiler:
                 return {"text": {"startswithsingle" if star_after else "text": [text]}}
             case Quotation(text, _, star_after):
                 return {"text": {"startswithsingle" if star_after else "eq": [text]}}
-            case Condition():
+            case FieldCondition():
                 return self._condition(node)
 
     def _every(self, parts: Sequence[Node]) -> Filters:
@@ -98,7 +98,7 @@ class _Compiler:
         others = [self.filters(part) for part in parts if not (isinstance(part, Word) and not part.star_after)]
         return joined([{"text": {"text": [" ".join(words)]}}, *others] if words else others)
 
-    def _condition(self, node: Condition) -> Filters:
+    def _condition(self, node: FieldCondition) -> Filters:
         target = TARGETS[node.field.lower()]
         tests: dict[str, list[Any]] = {}
         alternatives: list[Filters] = []
@@ -114,7 +114,7 @@ class _Compiler:
         alternatives += [{target.row.name: {operator: [*operands, *modifier]}} for operator, operands in tests.items()]
         return _either(alternatives)
 
-    def _checked(self, filters: Filters, target: Target, value: Value) -> Filters:
+    def _checked(self, filters: Filters, target: FieldMeaning, value: SearchValue) -> Filters:
         """The filters of one value, if it is valid."""
         try:
             where(filters, now=self._context.now, groups=True)
@@ -126,7 +126,7 @@ class _Compiler:
             raise SearchError(message, position=span.start, length=span.end - span.start) from error
         return filters
 
-    def _test(self, target: Target, value: Value) -> tuple[str, list[Any]]:
+    def _test(self, target: FieldMeaning, value: SearchValue) -> tuple[str, list[Any]]:
         """The operator and the operands of one value."""
         row, piece = target.row, value.piece
         if value.is_range:
@@ -149,7 +149,7 @@ class _Compiler:
             raise _error_at(known.message(row, shape, piece.text, names), piece)
         return SHAPES[shape], operands
 
-    def _signed(self, row: Filter, sign: str, piece: Piece) -> tuple[str, list[Any]]:
+    def _signed(self, row: Filter, sign: str, piece: ValuePart) -> tuple[str, list[Any]]:
         """The operator and the operands of one value after a sign. After `=`, stars have their meaning, too."""
         shape = _shape(piece)
         if shape is not Shape.PLAIN and (sign != "=" or not piece.text):
@@ -158,7 +158,7 @@ class _Compiler:
             return SHAPES[shape], [_plain(row, piece.text) if shape is Shape.PLAIN else piece.text]
         return SIGNS[sign], self._operands(row, piece, Shape.PLAIN)
 
-    def _operands(self, row: Filter, piece: Piece, shape: Shape) -> list[Any]:
+    def _operands(self, row: Filter, piece: ValuePart, shape: Shape) -> list[Any]:
         kind, text = row.field.kind, piece.text
         if piece.suffix and kind is not Kind.ENTITY:
             raise _error_at(f"after a closing quote comes white space, a comma or a star, not {piece.suffix!r}", piece)
@@ -170,7 +170,7 @@ class _Compiler:
             return [YES_OR_NO[text.lower()] == "true"]
         return [self._named(row, piece)] if shape is Shape.PLAIN else [text]
 
-    def _named(self, row: Filter, piece: Piece) -> Any:
+    def _named(self, row: Filter, piece: ValuePart) -> Any:
         """The value of that name, or the text itself."""
         pairs = self._context.names(row.name)
         wanted = piece.text.casefold()
@@ -187,7 +187,7 @@ class _Compiler:
             return _plain(row, piece.text)
         return self._only_containing(row, piece)
 
-    def _only_containing(self, row: Filter, piece: Piece) -> Any:
+    def _only_containing(self, row: Filter, piece: ValuePart) -> Any:
         """The value whose name alone contains the text."""
         pairs = self._context.names(row.name)
         names = {name: value for value, name in pairs if piece.text.casefold() in name.casefold() and piece.text}
@@ -200,7 +200,7 @@ class _Compiler:
         known = [name for _, name in pairs]
         raise _error_at(f"{row.label}: no value is called {piece.text!r}{nearest(piece.text, known)}", piece)
 
-    def _range(self, row: Filter, value: Value) -> dict[str, Any]:
+    def _range(self, row: Filter, value: SearchValue) -> dict[str, Any]:
         if row.field.kind not in NUMBERS:
             span = value.span
             raise SearchError(
@@ -211,7 +211,7 @@ class _Compiler:
         ends = {"start": value.piece, "end": value.end}
         return {name: self._named(row, piece) for name, piece in ends.items() if piece is not None}
 
-    def _moment(self, target: Target, value: Value) -> Filters:
+    def _moment(self, target: FieldMeaning, value: SearchValue) -> Filters:
         """The condition of a time, or of a span between two."""
         name, bound, piece = target.row.name, target.bound, value.piece
         if bound is not None:
@@ -239,14 +239,14 @@ class _Compiler:
             )
         return {name: self._bound(SIGNS[value.sign], piece)}
 
-    def _span(self, name: str, value: Value) -> Filters:
+    def _span(self, name: str, value: SearchValue) -> Filters:
         ends = [(operator, end) for operator, end in (("gte", value.piece), ("lte", value.end)) if end is not None]
         bounds = [self._bound(operator, end) for operator, end in ends]
         if [list(bound) for bound in bounds] == [["gte"], ["lte"]]:
             return {name: {"range": [{"start": bounds[0]["gte"][0], "end": bounds[1]["lte"][0]}]}}
         return joined([{name: bound} for bound in bounds])
 
-    def _bound(self, operator: str, piece: Piece) -> dict[str, Any]:
+    def _bound(self, operator: str, piece: ValuePart) -> dict[str, Any]:
         """One bound: from the first millisecond of a written time on, until its last, after its last, before its first."""
         moment = self._read(piece)
         if isinstance(moment, moments.Ago):
@@ -255,14 +255,14 @@ class _Compiler:
             return {operator: [self._context.now - moment.ms]}
         return {operator: [moment.first if operator in ("gte", "lt") else moment.last]}
 
-    def _read(self, piece: Piece) -> moments.Moments | moments.Ago:
+    def _read(self, piece: ValuePart) -> moments.Moments | moments.Ago:
         read = moments.read(piece.text, now=self._context.now, zone=self._context.zone)
         if read is None or _shape(piece) is not Shape.PLAIN or piece.suffix:
             raise _error_at(f"expected {moments.EXPECTED}", piece)
         return read
 
 
-def _shape(piece: Piece) -> Shape:
+def _shape(piece: ValuePart) -> Shape:
     if piece.below:
         return Shape.BELOW
     if piece.star_before:
@@ -270,7 +270,7 @@ def _shape(piece: Piece) -> Shape:
     return Shape.BEGINNING if piece.star_after else Shape.PLAIN
 
 
-def _check_operator(target: Target, operator: str, value: Value) -> None:
+def _check_operator(target: FieldMeaning, operator: str, value: SearchValue) -> None:
     row, span = target.row, value.span
     if operator == "isset" and target.role is not None:
         raise SearchError("write a group, or its beginning (x*)", position=span.start, length=span.end - span.start)
@@ -287,7 +287,7 @@ def _takes(row: Filter) -> str:
     return ", ".join(text for operator, text in CALLED.items() if operator in row.operators)
 
 
-def _entity(piece: Piece) -> Any:
+def _entity(piece: ValuePart) -> Any:
     """An entity: its id, with the app and the instance after the quotes if there are any."""
     if not piece.suffix:
         return {"id": piece.text}
@@ -316,7 +316,7 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(shown[:_SHOWN]) + (" ..." if len(shown) > _SHOWN else "")
 
 
-def _error_at(message: str, piece: Piece) -> SearchError:
+def _error_at(message: str, piece: ValuePart) -> SearchError:
     return SearchError(message, position=piece.span.start, length=piece.span.end - piece.span.start)
 
 

@@ -23,8 +23,8 @@ from casbah.activity.search.forms import (
     SHAPES,
     SIGNS,
     TARGETS,
+    FieldMeaning,
     Shape,
-    Target,
     field_of,
 )
 from casbah.activity.search.printed import value_text
@@ -51,7 +51,7 @@ class Typed:
     end: int
     text: str
     rest: Filters
-    target: Target | None = None
+    target: FieldMeaning | None = None
     sign: str = ""
     has_star: bool = False
     is_range: bool = False

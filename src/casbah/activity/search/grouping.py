@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from casbah.activity.language import FILTERS, Filter
 from casbah.activity.search import syntax
 from casbah.activity.search.forms import TARGETS, field_of
-from casbah.activity.search.syntax import Condition, Either, Every, Excluded, Node, Value
+from casbah.activity.search.syntax import Either, Every, Excluded, FieldCondition, Node, SearchValue
 from casbah.errors import SearchError, nearest
 
 BY, DISTINCT = "by", "distinct"
@@ -78,9 +78,9 @@ def names() -> Sequence[str]:
     return [field_of(row) for row in FILTERS.values() if row.countable]
 
 
-def _split(node: Node) -> tuple[Node, list[Condition]]:
+def _split(node: Node) -> tuple[Node, list[FieldCondition]]:
     """What must hold, without the `by:` and `distinct:` beside it; and these."""
-    if isinstance(node, Condition) and node.field.lower() in _MOST:
+    if isinstance(node, FieldCondition) and node.field.lower() in _MOST:
         return Every(()), [node]
     if not isinstance(node, Every):
         return node, []
@@ -91,7 +91,7 @@ def _split(node: Node) -> tuple[Node, list[Condition]]:
 
 def _refuse_inside(node: Node) -> None:
     for part in _inside(node):
-        if isinstance(part, Condition) and part.field.lower() in _MOST:
+        if isinstance(part, FieldCondition) and part.field.lower() in _MOST:
             raise _error_at(part, f"{part.field.lower()}: stands beside conditions, not after a minus nor in an OR")
 
 
@@ -101,13 +101,13 @@ def _inside(node: Node) -> Iterator[Node]:
         yield from _inside(part)
 
 
-def _rows(part: Condition) -> Iterator[Filter]:
+def _rows(part: FieldCondition) -> Iterator[Filter]:
     """The filters that a `by:` or `distinct:` names."""
     for value in part.values:
         yield _row(value)
 
 
-def _row(value: Value) -> Filter:
+def _row(value: SearchValue) -> Filter:
     piece, span = value.piece, value.span
     plain = piece is not None and not (
         value.sign or value.is_range or piece.star_before or piece.star_after or piece.below
@@ -120,6 +120,6 @@ def _row(value: Value) -> Filter:
     raise SearchError(f"{reason}{hint}", position=span.start, length=span.end - span.start)
 
 
-def _error_at(part: Condition, message: str) -> SearchError:
+def _error_at(part: FieldCondition, message: str) -> SearchError:
     span = part.field_span
     return SearchError(message, position=span.start, length=span.end - span.start)

@@ -27,7 +27,7 @@ _LITERAL = frozenset('"*,()\\')
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """From the first character to before the last one; offsets in characters."""
 
     start: int
@@ -35,14 +35,14 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ValuePart:
     """One literal of a value: its text without quotes, and the stars outside of them.
 
     `suffix` is what follows a quoted text directly, such as `/11161/0` after the id of an entity.
     """
 
     text: str
-    span: Span
+    span: TextSpan
     quoted: bool = False
     star_before: bool = False
     star_after: bool = False
@@ -51,23 +51,23 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class SearchValue:
     """A value of a condition: a piece, perhaps after a sign, or a range between two pieces, of which one may be missing."""
 
-    span: Span
-    piece: Piece | None
+    span: TextSpan
+    piece: ValuePart | None
     sign: str = ""
     is_range: bool = False
-    end: Piece | None = None
+    end: ValuePart | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class FieldCondition:
     """A field and the values of which one must hold."""
 
     field: str
-    field_span: Span
-    values: tuple[Value, ...]
+    field_span: TextSpan
+    values: tuple[SearchValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Word:
     """A word to be found anywhere; with a star, a beginning of one."""
 
     text: str
-    span: Span
+    span: TextSpan
     star_after: bool = False
 
 
@@ -84,7 +84,7 @@ class Quotation:
     """Words to be found next to each other; with a star, the last one may be the beginning of a word."""
 
     text: str
-    span: Span
+    span: TextSpan
     star_after: bool = False
 
 
@@ -109,7 +109,7 @@ class Excluded:
     part: "Node"
 
 
-Node = Condition | Word | Quotation | Every | Either | Excluded
+Node = FieldCondition | Word | Quotation | Every | Either | Excluded
 
 
 def parse(text: str, fields: Collection[str]) -> Node:
@@ -231,8 +231,8 @@ class _Parser:
         self._skip_blanks()
         return node
 
-    def _condition(self, field: re.Match[str]) -> Condition:
-        name, span = field[1], Span(field.start(1), field.end(1))
+    def _condition(self, field: re.Match[str]) -> FieldCondition:
+        name, span = field[1], TextSpan(field.start(1), field.end(1))
         if name.lower() not in self._fields:
             raise self._unknown_field(name, span)
         self._at = field.end()
@@ -241,9 +241,9 @@ class _Parser:
             self._at += 1
             values.append(self._value())
         self._skip_blanks()
-        return Condition(name, span, tuple(values))
+        return FieldCondition(name, span, tuple(values))
 
-    def _unknown_field(self, name: str, span: Span) -> SearchError:
+    def _unknown_field(self, name: str, span: TextSpan) -> SearchError:
         whole = self._run(span.start)
         return SearchError(
             f"there is no field {name!r}{nearest(name, list(self._fields))}; to find the text itself, write {quoted(whole)}",
@@ -251,23 +251,23 @@ class _Parser:
             length=span.end - span.start,
         )
 
-    def _value(self) -> Value:
+    def _value(self) -> SearchValue:
         start = self._at
         sign = next((sign for sign in SIGNS if self._text.startswith(sign, start)), "")
         self._at += len(sign)
         if not sign and self._text.startswith("..", self._at):
             self._at += 2
-            return Value(Span(start, self._at), None, is_range=True, end=self._piece(_VALUE))
+            return SearchValue(TextSpan(start, self._at), None, is_range=True, end=self._piece(_VALUE))
         piece = self._piece(_VALUE)
         if self._text.startswith("..", self._at):
             if sign:
                 raise self._error("a sign has one value; a range has two: 1..5", at=start, length=self._at - start)
             self._at += 2
             end = None if self._at_delimiter() else self._piece(_VALUE)
-            return Value(Span(start, self._at), piece, is_range=True, end=end)
-        return Value(Span(start, self._at), piece, sign)
+            return SearchValue(TextSpan(start, self._at), piece, is_range=True, end=end)
+        return SearchValue(TextSpan(start, self._at), piece, sign)
 
-    def _piece(self, stops: str) -> Piece:
+    def _piece(self, stops: str) -> ValuePart:
         start = self._at
         star_before = self._text.startswith("*", start)
         self._at += star_before
@@ -282,7 +282,9 @@ class _Parser:
         bare = self._bare(stops)
         return self._finished("", bare, start, start + star_before, quoted=False, star_before=star_before)
 
-    def _finished(self, text: str, tail: str, start: int, tail_start: int, *, quoted: bool, star_before: bool) -> Piece:
+    def _finished(
+        self, text: str, tail: str, start: int, tail_start: int, *, quoted: bool, star_before: bool
+    ) -> ValuePart:
         """A piece from its literal and the unquoted text after it (all of it, if nothing was quoted)."""
         below = tail.endswith("/**")
         star_after = not below and tail.endswith("*")
@@ -301,9 +303,9 @@ class _Parser:
         is_lone_star = star_before and not quoted and not rest
         if not text and not quoted and not star_before and not star_after:
             raise self._error('a value is missing here; for no text at all, write ""', at=start, length=1)
-        return Piece(
+        return ValuePart(
             text,
-            Span(start, self._at),
+            TextSpan(start, self._at),
             quoted=quoted,
             star_before=star_before and not is_lone_star,
             star_after=star_after or is_lone_star,

@@ -71,7 +71,7 @@ def _elements() -> re.Pattern[bytes]:
     return re.compile(_SPACE + _repeated(_value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\])"))
 
 
-class State(Enum):
+class ScanState(Enum):
     """How a scan ended: after the whole value, at the end of the text inside it, at an error, or nested too deeply."""
 
     CLOSED = "closed"
@@ -80,24 +80,24 @@ class State(Enum):
     DEEP = "deep"
 
 
-class Scan(NamedTuple):
+class ScanEnd(NamedTuple):
     """Where a scan ended, and the closing brackets missing there, innermost last."""
 
-    state: State
+    state: ScanState
     at: int
     missing: bytes = b""
 
 
-def scan(text: bytes, at: int, end: int) -> Scan:
+def scan(text: bytes, at: int, end: int) -> ScanEnd:
     """Scan the value that begins at `at`, up to `end`."""
     return _follow(text, at, end, bytearray())
 
 
-def scan_tail(text: bytes, at: int, end: int) -> Scan:
+def scan_tail(text: bytes, at: int, end: int) -> ScanEnd:
     """Scan the rest of an object after one of its values."""
     missing = bytearray(b"}")
     following = _past_separator(text, at, end, missing)
-    return following if isinstance(following, Scan) else _follow(text, following, end, missing)
+    return following if isinstance(following, ScanEnd) else _follow(text, following, end, missing)
 
 
 def blank(text: bytes, at: int) -> int:
@@ -106,7 +106,7 @@ def blank(text: bytes, at: int) -> int:
     return space.end() if space else at
 
 
-def _follow(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
+def _follow(text: bytes, at: int, end: int, missing: bytearray) -> ScanEnd:
     """Scan from a value until no bracket is missing."""
     while True:
         whole = _whole().match(text, at, end)
@@ -120,19 +120,19 @@ def _follow(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
             following = _past(_elements(), text, at + 1, end)
         else:
             following = _failed(text, at, end, missing)
-        if isinstance(following, Scan):
+        if isinstance(following, ScanEnd):
             return following
         if len(missing) > MAX_NESTING:
-            return Scan(State.DEEP, following, bytes(missing))
+            return ScanEnd(ScanState.DEEP, following, bytes(missing))
         at = following
 
 
-def _past_separator(text: bytes, at: int, end: int, missing: bytearray) -> int | Scan:
+def _past_separator(text: bytes, at: int, end: int, missing: bytearray) -> int | ScanEnd:
     """Where the next value begins after one, or the end of the scan."""
     while missing:
         at = min(blank(text, at), end)
         if at == end:
-            return Scan(State.OPEN, at, bytes(missing))
+            return ScanEnd(ScanState.OPEN, at, bytes(missing))
         if text[at] == missing[-1]:
             missing.pop()
             at += 1
@@ -142,10 +142,10 @@ def _past_separator(text: bytes, at: int, end: int, missing: bytearray) -> int |
             return _past_key(text, at + 1, end, missing)
         else:
             return _past(_elements(), text, at + 1, end)
-    return Scan(State.CLOSED, at)
+    return ScanEnd(ScanState.CLOSED, at)
 
 
-def _past_key(text: bytes, at: int, end: int, missing: bytearray) -> int | Scan:
+def _past_key(text: bytes, at: int, end: int, missing: bytearray) -> int | ScanEnd:
     at = _past(_members(), text, at, end)
     key = KEY.match(text, at, end)
     return key.end() if key else _failed(text, at, end, missing)
@@ -156,7 +156,7 @@ def _past(pattern: re.Pattern[bytes], text: bytes, at: int, end: int) -> int:
     return match.end() if match else at
 
 
-def _failed(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
+def _failed(text: bytes, at: int, end: int, missing: bytearray) -> ScanEnd:
     """An error at `at`, unless the text ends too early to be sure."""
     if text[at : at + 1] == b'"' and at < end:
         string = _TEXT.match(text, at, end)
@@ -164,4 +164,4 @@ def _failed(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
             at = min(blank(text, string.end()), end)
         elif text.find(b"\n", at, end) < 0:
             at = end
-    return Scan(State.OPEN if at >= end else State.BROKEN, at, bytes(missing))
+    return ScanEnd(ScanState.OPEN if at >= end else ScanState.BROKEN, at, bytes(missing))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from casbah.base.jsontext.codec import InvalidJsonError, dump, is_too_deep, parse
-from casbah.base.jsontext.grammar import KEY, State, blank, scan
+from casbah.base.jsontext.grammar import KEY, ScanState, blank, scan
 
 _BLANKS = b" \t\r\n"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -157,7 +157,7 @@ def _key(text: bytes, position: int) -> str:
 
 def _end_of_value(text: bytes, position: int) -> int:
     value = scan(text, position, len(text))
-    if value.state is not State.CLOSED:
+    if value.state is not ScanState.CLOSED:
         raise _broken(value.at)
     return value.at
 

@@ -15,7 +15,7 @@ from casbah.ingest.record_builder import (
     ROLE_ACTED_ON,
     UNSPECIFIED,
     Actor,
-    App,
+    CatalogApp,
     Instance,
     RecordParts,
     Target,
@@ -23,7 +23,7 @@ from casbah.ingest.record_builder import (
 )
 from casbah.ingest.times import calendar, milliseconds
 
-_BY_KEY: Mapping[str, App] = {app_key(name): App(number, name, number) for number, name in APPS.items()}
+_BY_KEY: Mapping[str, CatalogApp] = {app_key(name): CatalogApp(number, name, number) for number, name in APPS.items()}
 
 
 def recognizes(event: Mapping[str, Any]) -> bool:
@@ -73,12 +73,12 @@ def _parts(header: Mapping[str, Any], extension: Mapping[str, Any]) -> RecordPar
     )
 
 
-def _app(key: str, name: str) -> App:
+def _app(key: str, name: str) -> CatalogApp:
     """The app that `APPID_...` names, by its number or its name; an unknown one has number 0."""
     bare = key.removeprefix(APP_PREFIX)
     if bare.isascii() and bare.isdigit():
-        return App(int(bare), APPS.get(int(bare), name), int(bare))
-    return _BY_KEY.get(bare) or _BY_KEY.get(app_key(name)) or App(0, name, 0)
+        return CatalogApp(int(bare), APPS.get(int(bare), name), int(bare))
+    return _BY_KEY.get(bare) or _BY_KEY.get(app_key(name)) or CatalogApp(0, name, 0)
 
 
 def _policies(extension: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from casbah.ingest.record_builder import (
     TARGET,
     UNSPECIFIED,
     Actor,
-    App,
+    CatalogApp,
     Instance,
     Outcome,
     RecordParts,
@@ -128,11 +128,11 @@ def _timestamp(row: Fields) -> int:
     return moment
 
 
-def _app(row: Fields) -> App:
+def _app(row: Fields) -> CatalogApp:
     """The app by its number. Those of Microsoft 365 are delivered by the connector of Office 365."""
     number = _number(row.get("applicationid"))
     name = APPS.get(number) or text(row.get("application"))
-    return App(number, name, OFFICE if number in _OFFICE_APPS else number)
+    return CatalogApp(number, name, OFFICE if number in _OFFICE_APPS else number)
 
 
 def _number(value: Any) -> int:
@@ -140,7 +140,7 @@ def _number(value: Any) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else 0
 
 
-def _parts(row: Fields, source: Fields, app: App) -> RecordParts:
+def _parts(row: Fields, source: Fields, app: CatalogApp) -> RecordParts:
     operation = text(row.get("actiontype"))
     # The row's own objects come first: they say more than those of its event.
     objects_of_row = by_id(_targets(row, source))
@@ -190,7 +190,7 @@ def _first(source: Fields, paths: Iterable[str]) -> str:
     return ""
 
 
-def _event_type(source: Fields, app: App) -> str:
+def _event_type(source: Fields, app: CatalogApp) -> str:
     workload = text(source.get("workload"))
     if app.connector == OFFICE and workload:
         return f"EVENT_O365_{workload.upper()}_GENERIC"

@@ -6,7 +6,7 @@ from typing import Any
 from casbah.base import jsontext
 from casbah.ingest import hive_text
 from casbah.ingest.aws_targets import targets_of
-from casbah.ingest.contract import Connector, CsvForm, Draft, Event, Rule
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, ReadingRule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, text, truth
 from casbah.ingest.local_times import ZONED
@@ -18,10 +18,10 @@ from casbah.ingest.record_builder import (
     LOGIN,
     UNSPECIFIED,
     Actor,
-    App,
-    Change,
+    CatalogApp,
     Instance,
     Outcome,
+    PropertyChange,
     RecordParts,
     Target,
     by_id,
@@ -30,7 +30,7 @@ from casbah.ingest.record_builder import (
 from casbah.ingest.rules import ADMIN, IMPERSONATED, NOT_ADMIN, NOT_IMPERSONATED, OUTCOME, decided
 from casbah.ingest.times import required
 
-APP = App(11599, "Amazon Web Services", 11599)
+APP = CatalogApp(11599, "Amazon Web Services", 11599)
 _SOURCES = (".amazonaws.com", ".amazon.com")
 _INSIGHT = "AwsCloudTrailInsight"
 _PANTHER = "AWS.CloudTrail"
@@ -248,19 +248,19 @@ def _is_change(fields: Fields) -> bool:
 
 
 ADMIN_RULES = (
-    Rule(
+    ReadingRule(
         NOT_ADMIN,
         "an event of `signin.amazonaws.com` or `sts.amazonaws.com`, any console sign-in, `ChangePassword`",
         "to sign in, to take a role, or to change one's own password is management to CloudTrail, but no administration",
         _is_sign_in,
     ),
-    Rule(
+    ReadingRule(
         NOT_ADMIN,
         "`eventType` is `AwsServiceEvent`",
         "an AWS service did it by itself, nobody requested it",
         lambda fields: text(fields.get("eventtype")) == "AwsServiceEvent",
     ),
-    Rule(
+    ReadingRule(
         ADMIN,
         "a management event with `readOnly` false; before version 1.06 by the operation's name",
         "management events are operations on the resources of an account; those that are not read-only change it",
@@ -268,30 +268,32 @@ ADMIN_RULES = (
     ),
 )
 IMPERSONATED_RULES = (
-    Rule(
+    ReadingRule(
         IMPERSONATED,
         "`userIdentity.onBehalfOf` of an assumed role",
         "the session acts for a user of IAM Identity Center",
         lambda identity: text(identity.get("type")) == "AssumedRole" and "onbehalfof" in identity,
     ),
-    Rule(
+    ReadingRule(
         NOT_IMPERSONATED,
         "`userIdentity.invokedBy`",
         "an AWS service made the call in the course of the user's own request",
     ),
-    Rule(
+    ReadingRule(
         NOT_IMPERSONATED,
         "any other assumed role, such as the role of an EC2 instance",
         "a role is an identity of its own: its session acts for nobody else",
     ),
 )
 OUTCOME_RULES = (
-    Rule(
+    ReadingRule(
         OUTCOME,
         "failure if there is an `errorCode`; else success",
         "AWS: it is present if the request returned an error",
     ),
-    Rule(OUTCOME, "`ConsoleLogin` by its own result in `responseElements`", "a failed sign-in has no `errorCode`"),
+    ReadingRule(
+        OUTCOME, "`ConsoleLogin` by its own result in `responseElements`", "a failed sign-in has no `errorCode`"
+    ),
 )
 
 
@@ -309,12 +311,12 @@ def _sessions(identity: Fields, answer: Fields) -> Iterator[str]:
         yield text(folded(answer.get("assumedroleuser")).get("assumedroleid"))
 
 
-def _changes(fields: Fields) -> Iterator[Change]:
+def _changes(fields: Fields) -> Iterator[PropertyChange]:
     """What the request set; what it was before is not in the log."""
     parameters = fields.get("requestparameters")
     for name, value in parameters.items() if type(parameters) is dict else ():
         shown = text(value) if type(value) in (str, int) else "" if value is None else jsontext.dump(value).decode()
-        yield Change(name, new=shown)
+        yield PropertyChange(name, new=shown)
 
 
 CONNECTOR = Connector(

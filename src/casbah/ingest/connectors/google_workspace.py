@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.ingest.contract import Connector, Draft, Event, Rule
+from casbah.ingest.contract import Connector, Draft, Event, ReadingRule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, plain, text
 from casbah.ingest.record_builder import (
@@ -28,10 +28,10 @@ from casbah.ingest.record_builder import (
     TARGET,
     UNSPECIFIED,
     Actor,
-    App,
-    Change,
+    CatalogApp,
     Instance,
     Outcome,
+    PropertyChange,
     RecordParts,
     Target,
     keys,
@@ -39,7 +39,7 @@ from casbah.ingest.record_builder import (
 from casbah.ingest.rules import ADMIN, OUTCOME
 from casbah.ingest.times import required
 
-APP = App(11770, "Google Workspace", 11770)
+APP = CatalogApp(11770, "Google Workspace", 11770)
 _KIND = "admin#reports#activity"
 _SINGLE_VALUES = (
     "value",
@@ -67,7 +67,7 @@ CATEGORIES: Mapping[tuple[str, str], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedParameter:
     """A parameter with the id of an object, and the parameter with its title, which may be all that the event has."""
 
     parameter: str
@@ -78,42 +78,42 @@ class Named:
 
 
 NAMED = (
-    Named("destination_folder_id", FOLDER, ROLE_CONTEXT, "destination_folder_title"),
-    Named("source_folder_id", FOLDER, ROLE_CONTEXT, "source_folder_title"),
-    Named("shared_drive_id", FOLDER, ROLE_CONTEXT),
-    Named("team_drive_id", FOLDER, ROLE_CONTEXT),
-    Named("user_email", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("target_user", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("affected_email_address", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("email_forwarding_destination_address", DIRECTORY_USER, ROLE_ACTED_ON),
-    Named("grantee_email", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("event_guest", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("new_owner", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("member_id", NAMED_ACCOUNT, ROLE_ACTED_ON),
-    Named("identifier", NAMED_ACCOUNT, ROLE_ACTED_ON, "display_name"),
-    Named("calendar_id", TARGET, ROLE_CONTEXT, "calendar_title"),
-    Named("target_calendar_id", TARGET, ROLE_ACTED_ON),
-    Named("event_id", TARGET, ROLE_CONTEXT, "event_title"),
-    Named("room_id", TARGET, ROLE_CONTEXT, "room_name"),
-    Named("message_id", TARGET, ROLE_CONTEXT),
-    Named("attachment_hash", FILE, ROLE_CONTEXT, "attachment_name"),
-    Named("conference_id", TARGET, ROLE_CONTEXT),
-    Named("meeting_code", TARGET, ROLE_CONTEXT),
-    Named("group_email", TARGET, ROLE_ACTED_ON, part=GROUP),
-    Named("group_id", TARGET, ROLE_ACTED_ON, part=GROUP),
-    Named("role_id", TARGET, ROLE_CONTEXT, "role_name", part=ROLE),
-    Named("member_role", TARGET, ROLE_CONTEXT, part=ROLE),
-    Named("access_level", TARGET, ROLE_CONTEXT, part=PERMISSION),
-    Named("scope", TARGET, ROLE_CONTEXT, part=PERMISSION),
-    Named("api_scopes", TARGET, ROLE_CONTEXT, part=PERMISSION),
-    Named("rule_id", TARGET, ROLE_CONTEXT, "rule_name", part=RULE),
-    Named("org_unit_name", TARGET, ROLE_CONTEXT),
-    Named("application_name", TARGET, ROLE_CONTEXT),
-    Named("setting_name", TARGET, ROLE_CONTEXT),
-    Named("resource_id", TARGET, ROLE_CONTEXT, "resource_name"),
-    Named("client_id", APPLICATION, ROLE_APPLICATION, "app_name"),
-    Named("oauth2_app_id", APPLICATION, ROLE_APPLICATION, "oauth2_app_name"),
-    Named("device_id", TARGET, ROLE_CONTEXT, "device_model"),
+    NamedParameter("destination_folder_id", FOLDER, ROLE_CONTEXT, "destination_folder_title"),
+    NamedParameter("source_folder_id", FOLDER, ROLE_CONTEXT, "source_folder_title"),
+    NamedParameter("shared_drive_id", FOLDER, ROLE_CONTEXT),
+    NamedParameter("team_drive_id", FOLDER, ROLE_CONTEXT),
+    NamedParameter("user_email", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("target_user", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("affected_email_address", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("email_forwarding_destination_address", DIRECTORY_USER, ROLE_ACTED_ON),
+    NamedParameter("grantee_email", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("event_guest", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("new_owner", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("member_id", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    NamedParameter("identifier", NAMED_ACCOUNT, ROLE_ACTED_ON, "display_name"),
+    NamedParameter("calendar_id", TARGET, ROLE_CONTEXT, "calendar_title"),
+    NamedParameter("target_calendar_id", TARGET, ROLE_ACTED_ON),
+    NamedParameter("event_id", TARGET, ROLE_CONTEXT, "event_title"),
+    NamedParameter("room_id", TARGET, ROLE_CONTEXT, "room_name"),
+    NamedParameter("message_id", TARGET, ROLE_CONTEXT),
+    NamedParameter("attachment_hash", FILE, ROLE_CONTEXT, "attachment_name"),
+    NamedParameter("conference_id", TARGET, ROLE_CONTEXT),
+    NamedParameter("meeting_code", TARGET, ROLE_CONTEXT),
+    NamedParameter("group_email", TARGET, ROLE_ACTED_ON, part=GROUP),
+    NamedParameter("group_id", TARGET, ROLE_ACTED_ON, part=GROUP),
+    NamedParameter("role_id", TARGET, ROLE_CONTEXT, "role_name", part=ROLE),
+    NamedParameter("member_role", TARGET, ROLE_CONTEXT, part=ROLE),
+    NamedParameter("access_level", TARGET, ROLE_CONTEXT, part=PERMISSION),
+    NamedParameter("scope", TARGET, ROLE_CONTEXT, part=PERMISSION),
+    NamedParameter("api_scopes", TARGET, ROLE_CONTEXT, part=PERMISSION),
+    NamedParameter("rule_id", TARGET, ROLE_CONTEXT, "rule_name", part=RULE),
+    NamedParameter("org_unit_name", TARGET, ROLE_CONTEXT),
+    NamedParameter("application_name", TARGET, ROLE_CONTEXT),
+    NamedParameter("setting_name", TARGET, ROLE_CONTEXT),
+    NamedParameter("resource_id", TARGET, ROLE_CONTEXT, "resource_name"),
+    NamedParameter("client_id", APPLICATION, ROLE_APPLICATION, "app_name"),
+    NamedParameter("oauth2_app_id", APPLICATION, ROLE_APPLICATION, "oauth2_app_name"),
+    NamedParameter("device_id", TARGET, ROLE_CONTEXT, "device_model"),
 )
 
 
@@ -216,12 +216,12 @@ def _targets(fields: Fields, inner: Fields, parameters: Fields) -> Iterator[Targ
             yield Target(TARGET, ROLE_CONTEXT, resource, service_type="resource")
 
 
-def _changes(operation: str, parameters: Fields) -> Iterator[Change]:
+def _changes(operation: str, parameters: Fields) -> Iterator[PropertyChange]:
     """What was set: a setting by its name, else what the operation is named after; and how visible a document is."""
     name = first_text(parameters, "setting_name", "user_defined_setting_name") or operation
-    yield Change(name, plain(parameters.get("old_value")), plain(parameters.get("new_value")))
+    yield PropertyChange(name, plain(parameters.get("old_value")), plain(parameters.get("new_value")))
     if "old_visibility" in parameters:
-        yield Change("visibility", plain(parameters["old_visibility"]), plain(parameters.get("visibility")))
+        yield PropertyChange("visibility", plain(parameters["old_visibility"]), plain(parameters.get("visibility")))
 
 
 def _labels(parameters: Fields) -> Iterator[str]:
@@ -235,10 +235,10 @@ def _texts(value: Any) -> list[str]:
 
 
 RULES = (
-    Rule(
+    ReadingRule(
         ADMIN, "the application is `admin`", "it is the log of the Admin console; other applications have what users do"
     ),
-    Rule(
+    ReadingRule(
         OUTCOME,
         "failure for `login_failure` and `CHROME_OS_LOGIN_FAILURE_EVENT`, success for `login_success`; else none",
         "only sign-ins have an outcome",

@@ -21,7 +21,7 @@ from casbah.ingest.record_builder import (
     TARGET,
     UNSPECIFIED,
     Actor,
-    App,
+    CatalogApp,
     Instance,
     RecordParts,
     Target,
@@ -82,12 +82,12 @@ def _of_row(row: Fields) -> Draft:
     return Draft(id=identity, timestamp=required(row, "Date"), keys=keys(_parts(row, app)))
 
 
-def _app(number: int, name: str) -> App:
+def _app(number: int, name: str) -> CatalogApp:
     connector = microsoft365.OFFICE if number in microsoft365.CONNECTOR.apps else number
-    return App(number, APPS.get(number, name), connector)
+    return CatalogApp(number, APPS.get(number, name), connector)
 
 
-def _parts(row: Fields, app: App) -> RecordParts:
+def _parts(row: Fields, app: CatalogApp) -> RecordParts:
     """An activity without a category is described by the source's name of its operation."""
     category, description = text(row.get("category")), text(row.get("description"))
     operation = description if category.lower() == "unspecified" else category

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from casbah.ingest.contract import Connector, CsvForm, Draft, Event, Rule
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, ReadingRule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, text, truth
 from casbah.ingest.record_builder import (
@@ -15,7 +15,7 @@ from casbah.ingest.record_builder import (
     LOGIN,
     UNSPECIFIED,
     Actor,
-    App,
+    CatalogApp,
     Instance,
     Outcome,
     RecordParts,
@@ -42,16 +42,16 @@ _ADMIN_CONSENT = "consentcontext.isadminconsent"
 INTERRUPTS = frozenset({"50140", "50199", "kmsiinterrupt", "cmsiinterrupt"})
 
 # fmt: off
-APPS: Mapping[str, App] = {
-    "exchange":             App(20893, "Microsoft Exchange Online",       OFFICE),
-    "sharepoint":           App(20892, "Microsoft SharePoint Online",     OFFICE),
-    "onedrive":             App(15600, "Microsoft OneDrive for Business", OFFICE),
-    "microsoftteams":       App(28375, "Microsoft Teams",                 OFFICE),
-    "yammer":               App(11522, "Microsoft Yammer",                OFFICE),
-    "skypeforbusiness":     App(25275, "Microsoft Skype for Business",    OFFICE),
-    "powerbi":              App(26324, "Microsoft Power BI",              OFFICE),
+APPS: Mapping[str, CatalogApp] = {
+    "exchange":             CatalogApp(20893, "Microsoft Exchange Online",       OFFICE),
+    "sharepoint":           CatalogApp(20892, "Microsoft SharePoint Online",     OFFICE),
+    "onedrive":             CatalogApp(15600, "Microsoft OneDrive for Business", OFFICE),
+    "microsoftteams":       CatalogApp(28375, "Microsoft Teams",                 OFFICE),
+    "yammer":               CatalogApp(11522, "Microsoft Yammer",                OFFICE),
+    "skypeforbusiness":     CatalogApp(25275, "Microsoft Skype for Business",    OFFICE),
+    "powerbi":              CatalogApp(26324, "Microsoft Power BI",              OFFICE),
 }
-OTHER = App(OFFICE, "Office 365", OFFICE)
+OTHER = CatalogApp(OFFICE, "Office 365", OFFICE)
 
 CATEGORIES: Mapping[str, str] = {
     "Add user.":        "EVENT_CATEGORY_CREATE_USER",
@@ -146,7 +146,7 @@ def _renamed(fields: Fields) -> Fields:
     return {**{SENTINEL[key]: value for key, value in fields.items() if key in SENTINEL}, **fields}
 
 
-def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
+def _parts(fields: Fields, app: CatalogApp, organization: str) -> RecordParts:
     operation = text(fields.get("operation"))
     interrupted = _is_interrupt(fields)
     category = UNSPECIFIED if interrupted else CATEGORIES.get(operation, UNSPECIFIED)
@@ -234,31 +234,31 @@ def _is_anothers_mailbox(fields: Fields) -> bool:
 
 
 ADMIN_RULES = (
-    Rule(
+    ReadingRule(
         NOT_ADMIN,
         "the record is of a file, of mail, of sharing, of a sign-in, or of Copilot",
         "that an administrator reads a file or mail is not administration",
         lambda fields: _kind(fields, "recordtype") in CONTENT_RECORDS,
     ),
-    Rule(
+    ReadingRule(
         NOT_ADMIN,
         "`Change user password.`, or `Consent to application.` without an administrator's consent",
         "users do that themselves",
         lambda fields: text(fields.get("operation")) == "Change user password." or _consent_of_a_user(fields),
     ),
-    Rule(
+    ReadingRule(
         ADMIN,
         "the record is of the directory, or of cmdlets of Exchange, Skype, Teams, or security and compliance",
         "these records are of changes to the organization's configuration and directory",
         lambda fields: _kind(fields, "recordtype") in ADMIN_RECORDS,
     ),
-    Rule(
+    ReadingRule(
         ADMIN,
         "`UserType` is 2, `Admin`",
         "Microsoft: an administrator of the organization",
         lambda fields: _kind(fields, "usertype") in ADMIN_USERS,
     ),
-    Rule(
+    ReadingRule(
         ADMIN,
         "there is no record type, and the operation is a cmdlet, such as `Set-Mailbox`",
         "exports that leave the type out have the cmdlets of Exchange only",
@@ -266,13 +266,13 @@ ADMIN_RULES = (
     ),
 )
 IMPERSONATED_RULES = (
-    Rule(
+    ReadingRule(
         IMPERSONATED,
         "`SendAs` and `SendOnBehalf`",
         "the mail is in another's name",
         lambda fields: text(fields.get("operation")) in ON_BEHALF,
     ),
-    Rule(
+    ReadingRule(
         IMPERSONATED,
         "mail, if `LogonType` is administrator or delegate, or the owner of the mailbox is not the user",
         "someone else than the owner acted in the mailbox",
@@ -280,20 +280,20 @@ IMPERSONATED_RULES = (
     ),
 )
 OUTCOME_RULES = (
-    Rule(
+    ReadingRule(
         OUTCOME, "by `ResultStatus`; none if it is absent", "some workloads do not say whether an operation succeeded"
     ),
-    Rule(
+    ReadingRule(
         OUTCOME,
         "failure for `UserLoginFailed`, whatever `ResultStatus` says",
         "in real events it is `Success` for sign-ins that failed",
     ),
-    Rule(
+    ReadingRule(
         OUTCOME,
         "none, and no failed sign-in, for an error that is an interrupt (50140, 50199)",
         "Entra: an expected part of the sign-in, in which the user is asked something; the result is an event of its own",
     ),
-    Rule(USER, "without `urn:spo:guest#`", "SharePoint writes a guest's address behind this prefix"),
+    ReadingRule(USER, "without `urn:spo:guest#`", "SharePoint writes a guest's address behind this prefix"),
 )
 
 

@@ -20,7 +20,7 @@ _NO_NUMBER = frozenset({"XP", "Vista"})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutdatedRow:
     """A program or system, its first version that still got security fixes on AS_OF, and the source of that.
 
     `frozen`: versions that later ones also report. `named`: versions before the first that do not compare as numbers, such
@@ -34,7 +34,7 @@ class Row:
     named: frozenset[str] = frozenset()
 
 
-def _index(*rows: Row) -> Mapping[str, Row]:
+def _index(*rows: OutdatedRow) -> Mapping[str, OutdatedRow]:
     return {row.name: row for row in rows}
 
 
@@ -42,28 +42,28 @@ def _index(*rows: Row) -> Mapping[str, Row]:
 # fmt: off
 BROWSERS = _index(
     # 154 was stable; every second milestone gets fixes for eight weeks (Extended Stable), such as 152, of August.
-    Row("Chrome",            152,  "https://chromium.googlesource.com/chromium/src/+/main/docs/process/release_cycle.md"),
+    OutdatedRow("Chrome",            152,  "https://chromium.googlesource.com/chromium/src/+/main/docs/process/release_cycle.md"),
     # Edge follows Chromium's milestones, and so does its own Extended Stable.
-    Row("Edge",              152,  "https://learn.microsoft.com/deployedge/microsoft-edge-support-lifecycle"),
+    OutdatedRow("Edge",              152,  "https://learn.microsoft.com/deployedge/microsoft-edge-support-lifecycle"),
     # iOS 18, with the Safari of that number, still got fixes (18.7.10).
-    Row("Safari",            18,   "https://endoflife.date/api/v1/products/ios"),
+    OutdatedRow("Safari",            18,   "https://endoflife.date/api/v1/products/ios"),
     # ESR 140 gets fixes for three months after ESR 153, released on 2026-07-21.
-    Row("Firefox",           140,  "https://support.mozilla.org/kb/firefox-esr-release-cycle"),
-    Row("Internet Explorer", _ALL, "https://learn.microsoft.com/lifecycle/faq/internet-explorer-microsoft-edge"),
+    OutdatedRow("Firefox",           140,  "https://support.mozilla.org/kb/firefox-esr-release-cycle"),
+    OutdatedRow("Internet Explorer", _ALL, "https://learn.microsoft.com/lifecycle/faq/internet-explorer-microsoft-edge"),
 )
 
 SYSTEMS = _index(
     # 10 ended on 2025-10-14, but the agent of 11 is the same.
-    Row("Windows",           10,   "https://learn.microsoft.com/lifecycle/products/windows-81", frozen=(10,),
+    OutdatedRow("Windows",           10,   "https://learn.microsoft.com/lifecycle/products/windows-81", frozen=(10,),
         named=_NO_NUMBER | {"95", "98", "2000", "2003", "2008", "2012"}),
-    Row("Windows Phone",     _ALL, "https://www.windowscentral.com/microsoft-outlines-end-support-plans-windows-10-mobile"),
+    OutdatedRow("Windows Phone",     _ALL, "https://www.windowscentral.com/microsoft-outlines-end-support-plans-windows-10-mobile"),
     # The latest three get fixes: 27, 26 and 15; 14 did until 27.
-    Row("Mac OS X",          15,   "https://www.macgadget.de/News/2025/08/26/Apple-macOS-Sonoma-148-und-macOS-Sequoia-157-drehen-weitere-Testrunde",
+    OutdatedRow("Mac OS X",          15,   "https://www.macgadget.de/News/2025/08/26/Apple-macOS-Sonoma-148-und-macOS-Sequoia-157-drehen-weitere-Testrunde",
         frozen=(10.15, 10.16)),
-    Row("iOS",               18,   "https://endoflife.date/api/v1/products/ios"),
-    Row("iPadOS",            18,   "https://endoflife.date/api/v1/products/ios"),
+    OutdatedRow("iOS",               18,   "https://endoflife.date/api/v1/products/ios"),
+    OutdatedRow("iPadOS",            18,   "https://endoflife.date/api/v1/products/ios"),
     # 13 ended on 2026-03-02.
-    Row("Android",           14,   "https://endoflife.date/api/v1/products/android/", frozen=(10,)),
+    OutdatedRow("Android",           14,   "https://endoflife.date/api/v1/products/android/", frozen=(10,)),
 )
 # fmt: on
 
@@ -78,7 +78,7 @@ def system(name: str, version: str) -> bool:
     return _is_outdated(SYSTEMS.get(name), version)
 
 
-def _is_outdated(row: Row | None, version: str) -> bool:
+def _is_outdated(row: OutdatedRow | None, version: str) -> bool:
     if row is None:
         return False
     if row.first == _ALL or version in row.named:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from casbah.ingest.contract import Rule
+from casbah.ingest.contract import ReadingRule
 from casbah.ingest.mapping.file import MappingFile, OutcomePart, When
 from casbah.ingest.mapping.parts import EXCEPT, OPERATION, listed
 from casbah.ingest.rules import ADMIN, IMPERSONATED, OUTCOME, USER
 
 
-def rules_of(file: MappingFile) -> Iterator[Rule]:
+def rules_of(file: MappingFile) -> Iterator[ReadingRule]:
     """One rule for each reason."""
     reasons = file.reasons
     rows = (
@@ -17,7 +17,7 @@ def rules_of(file: MappingFile) -> Iterator[Rule]:
         (OUTCOME, _outcome(file.outcome), reasons.outcome),
         (USER, f"the first of {_codes(listed(file.user.name))}", reasons.user),
     )
-    return (Rule(says, when, reason) for says, when, reason in rows if reason)
+    return (ReadingRule(says, when, reason) for says, when, reason in rows if reason)
 
 
 def _flag(when: When) -> str:

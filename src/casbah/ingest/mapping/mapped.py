@@ -26,14 +26,14 @@ from casbah.ingest.mapping.parts import (
 )
 from casbah.ingest.mapping.paths import BadPathError, fold
 from casbah.ingest.mapping.recognize import Recognition
-from casbah.ingest.mapping.values import First, Globs, Value
+from casbah.ingest.mapping.values import First, Globs, TextSource
 from casbah.ingest.record_builder import (
     FAILED_LOGIN,
     LOGIN,
     PARAMETER,
     UNSPECIFIED,
     Actor,
-    App,
+    CatalogApp,
     Instance,
     Outcome,
     RecordParts,
@@ -84,14 +84,15 @@ class Mapped:
     """Turns events into drafts."""
 
     def __init__(self, file: MappingFile) -> None:
-        self._app = App(file.app.id, file.app.name or _app_name(file.app.id), file.app.connector or file.app.id)
+        self._app = CatalogApp(file.app.id, file.app.name or _app_name(file.app.id), file.app.connector or file.app.id)
         self._app_by = first(file.app.by)
         self._apps = {
-            text.lower(): App(number, _app_name(number), self._app.connector) for text, number in file.app.ids.items()
+            text.lower(): CatalogApp(number, _app_name(number), self._app.connector)
+            for text, number in file.app.ids.items()
         }
         activity = file.activity
         self._id, self._instance = first(activity.id), first(activity.instance)
-        self._time = tuple((source, First((Value.of(source),))) for source in listed(activity.time))
+        self._time = tuple((source, First((TextSource.of(source),))) for source in listed(activity.time))
         self._session = first(activity.session)
         self._operation, self._title = first(activity.operation), first(activity.title)
         self._description, self._event_type = first(activity.description), first(activity.event_type)
@@ -137,7 +138,7 @@ class Mapped:
             scope=scope,
         )
 
-    def _shape(self, event: Mapping[str, Any], app: App, instance: str, present: KeysView[str]) -> RecordParts:
+    def _shape(self, event: Mapping[str, Any], app: CatalogApp, instance: str, present: KeysView[str]) -> RecordParts:
         operation = self._operation.text(event)
         outcome = self._outcome.of(event, operation) if self._outcome else None
         category = self._category(self._category_by.text(event).lower())
@@ -176,7 +177,7 @@ class Mapped:
         failed = self._failed_type.text(event) if outcome is not None and not outcome.success else ""
         return failed or self._event_type.text(event)
 
-    def _app_of(self, event: Mapping[str, Any]) -> App:
+    def _app_of(self, event: Mapping[str, Any]) -> CatalogApp:
         return self._apps.get(self._app_by.text(event).lower(), self._app) if self._apps else self._app
 
     def _category_of(self, operation: str) -> str:

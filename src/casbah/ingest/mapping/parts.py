@@ -8,7 +8,7 @@ from typing import Any
 from casbah.ingest.fields import plain
 from casbah.ingest.mapping.file import ChangePart, ObjectPart, When, Words
 from casbah.ingest.mapping.paths import BadPathError, Path
-from casbah.ingest.mapping.values import Condition, First, Globs, Value, scalar_text
+from casbah.ingest.mapping.values import EventCondition, First, Globs, TextSource, scalar_text
 from casbah.ingest.record_builder import (
     ACCOUNT,
     ADDRESS,
@@ -28,7 +28,7 @@ from casbah.ingest.record_builder import (
     ROLE_CONTEXT,
     RULE,
     TARGET,
-    Change,
+    PropertyChange,
     Target,
 )
 
@@ -152,12 +152,12 @@ class EventChange:
         """Whether an event with these keys (in `plain` form) may have one."""
         return not self.tops or not self.tops.isdisjoint(present)
 
-    def changes(self, event: Any) -> Iterator[Change]:
+    def changes(self, event: Any) -> Iterator[PropertyChange]:
         """The changes in an event that have a value."""
         for item in self.items.all(event):
             old, new = _value(self.old, item), _value(self.new, item)
             if old or new:
-                yield Change(self.name.text(item), old, new)
+                yield PropertyChange(self.name.text(item), old, new)
 
 
 def _bare(text: str) -> str:
@@ -174,9 +174,9 @@ def _value(value: First, item: Any) -> str:
 class Flag:
     """One of [flags], compiled: conditions on the event, patterns for the operation, and the exceptions from both."""
 
-    condition: Condition
+    condition: EventCondition
     operations: Globs
-    exceptions: Condition
+    exceptions: EventCondition
     excepted: Globs
 
     def holds(self, event: Any, operation: str) -> bool:
@@ -226,16 +226,16 @@ def flag(when: When) -> Flag:
     return Flag(*condition(rules), *condition(exceptions))
 
 
-def condition(when: When) -> tuple[Condition, Globs]:
+def condition(when: When) -> tuple[EventCondition, Globs]:
     """The condition on the event, and the patterns for the operation."""
     if isinstance(when, bool):
-        return Condition(when), Globs(())
-    rows = tuple((Value.of(path), Globs(listed(globs))) for path, globs in when.items() if path != OPERATION)
-    return Condition(rows=rows), Globs(listed(when.get(OPERATION, [])))
+        return EventCondition(when), Globs(())
+    rows = tuple((TextSource.of(path), Globs(listed(globs))) for path, globs in when.items() if path != OPERATION)
+    return EventCondition(rows=rows), Globs(listed(when.get(OPERATION, [])))
 
 
 def first(words: Words) -> First:
-    return First(tuple(map(Value.of, listed(words))))
+    return First(tuple(map(TextSource.of, listed(words))))
 
 
 def listed(words: Words) -> list[str]:

@@ -80,7 +80,7 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class TextSource:
     """One way to find a text: a path, a template with paths in braces, `=text`, or `requirement ? text`."""
 
     paths: tuple[Compared, ...]
@@ -89,7 +89,7 @@ class Value:
     requirement: Requirement | None = None
 
     @classmethod
-    def of(cls, source: str) -> "Value":
+    def of(cls, source: str) -> "TextSource":
         """Raises BadPathError."""
         if source.startswith(_LITERAL):
             return cls((), literal=source.removeprefix(_LITERAL))
@@ -138,7 +138,7 @@ class Value:
 class First:
     """Several ways to find a value, of which the first that finds something counts."""
 
-    ways: tuple[Value, ...] = ()
+    ways: tuple[TextSource, ...] = ()
 
     def text(self, event: Any) -> str:
         """The text, or ""."""
@@ -165,11 +165,11 @@ class First:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class EventCondition:
     """Always, never, or if one of some values matches one of its patterns."""
 
     always: bool = False
-    rows: tuple[tuple[Value, Globs], ...] = ()
+    rows: tuple[tuple[TextSource, Globs], ...] = ()
 
     def holds(self, event: Any) -> bool:
         """Whether the condition is true for the event."""

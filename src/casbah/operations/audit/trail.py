@@ -28,7 +28,7 @@ from casbah.ingest.record_builder import (
     TARGET,
     UNSPECIFIED,
     Actor,
-    App,
+    CatalogApp,
     Instance,
     Outcome,
     RecordParts,
@@ -45,7 +45,7 @@ _, CHANGES, ALL = AUDIT_LEVELS
 ACTS = p.Terms(FIELDS["service"], (CASBAH,))
 """All acts."""
 
-_APP = App(CASBAH, APPS[CASBAH], CASBAH)
+_APP = CatalogApp(CASBAH, APPS[CASBAH], CASBAH)
 _SECONDS = 1.0
 _MAX_WAITING = 100_000
 _MAX_ASKED = 4_096

@@ -27,7 +27,7 @@ from casbah.errors import CasbahError, ProtectedActsError
 from casbah.identity.name import RETENTION
 from casbah.ingest.apps import CASBAH
 from casbah.operations.audit.trail import ACTS, Act, Trail
-from casbah.operations.retention.rules import DELETE, HOLD, Rule, Rules
+from casbah.operations.retention.rules import DELETE, HOLD, RetentionRule, Rules
 from casbah.store.contract import Store
 
 TRAIL = "trail"
@@ -59,7 +59,7 @@ class Found:
 class Applied:
     """A rule and its result, or the error that prevented it."""
 
-    rule: Rule
+    rule: RetentionRule
     result: Found | None
     error: str = ""
 
@@ -104,7 +104,7 @@ class Retention:
         exempt = self._store.tenant(tenant_id).count(p.both(predicate, ACTS))
         return self._delete(_without_acts(predicate), tenant_id, act, exempt=exempt)
 
-    def add(self, rule: Rule, tenant_id: TenantId) -> None:
+    def add(self, rule: RetentionRule, tenant_id: TenantId) -> None:
         """Save a rule, after waiting for the tenant's running deletions. From then on nothing that it holds is deleted.
 
         Raises LimitExceededError and ProtectedActsError.
@@ -141,13 +141,13 @@ class Retention:
         if self._thread.is_alive():
             self._thread.join(_SECONDS_TO_CLOSE)
 
-    def _trail_rule(self, tenant_id: TenantId) -> Sequence[Rule]:
+    def _trail_rule(self, tenant_id: TenantId) -> Sequence[RetentionRule]:
         """The rule by which acts are deleted, if they are not kept forever."""
         days = self.rules.trail_days(tenant_id)
         filters = {"service": {"eq": [CASBAH]}}
-        return [] if days is None else [Rule(TRAIL, TRAIL, DELETE, filters, days, owner="", changed=0)]
+        return [] if days is None else [RetentionRule(TRAIL, TRAIL, DELETE, filters, days, owner="", changed=0)]
 
-    def _applied(self, rule: Rule, tenant_id: TenantId, *, really: bool) -> Applied:
+    def _applied(self, rule: RetentionRule, tenant_id: TenantId, *, really: bool) -> Applied:
         now = self._clock()
         before = now - (rule.days or 0) * DAY
         try:

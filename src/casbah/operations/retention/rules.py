@@ -18,7 +18,7 @@ DELETE, HOLD = ACTIONS = ("delete", "hold")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """Deletes what matches `filters` once it is older than `days`, or holds it for as long as the rule exists.
 
     `owner` created it at `changed`, in ms.
@@ -41,12 +41,12 @@ class Rules:
     def __init__(self, key_values: KeyValueStore) -> None:
         self._key_values = key_values
 
-    def all(self, tenant_id: TenantId) -> Sequence[Rule]:
+    def all(self, tenant_id: TenantId) -> Sequence[RetentionRule]:
         """A tenant's rules, by name."""
         kept = self._key_values.get(_DRAWER, tenant_id.name)
         return sorted(_rules(None if kept is None else kept.value), key=lambda rule: (rule.name, rule.id))
 
-    def one(self, rule_id: str, tenant_id: TenantId) -> Rule:
+    def one(self, rule_id: str, tenant_id: TenantId) -> RetentionRule:
         """The rule with that id. Raises NoSuchRuleError."""
         rule = next((rule for rule in self.all(tenant_id) if rule.id == rule_id), None)
         if rule is None:
@@ -66,7 +66,7 @@ class Rules:
         """Set after how many days acts are deleted; it is on disk on return."""
         change(self._key_values, _TRAIL, tenant_id.name, lambda _: {"days": days})
 
-    def add(self, rule: Rule, tenant_id: TenantId) -> None:
+    def add(self, rule: RetentionRule, tenant_id: TenantId) -> None:
         """Save a rule; it is on disk on return. Raises LimitExceededError."""
 
         def added(value: Value | None) -> Value:
@@ -77,7 +77,7 @@ class Rules:
 
         change(self._key_values, _DRAWER, tenant_id.name, added)
 
-    def remove(self, rule_id: str, tenant_id: TenantId) -> Rule:
+    def remove(self, rule_id: str, tenant_id: TenantId) -> RetentionRule:
         """Delete a rule. Raises NoSuchRuleError."""
         removed = self.one(rule_id, tenant_id)
 
@@ -93,11 +93,11 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def _rules(value: Value | None) -> list[Rule]:
-    return [] if value is None else [Rule(**rule) for rule in value["rules"]]
+def _rules(value: Value | None) -> list[RetentionRule]:
+    return [] if value is None else [RetentionRule(**rule) for rule in value["rules"]]
 
 
-def _value(rules: Sequence[Rule]) -> Value:
+def _value(rules: Sequence[RetentionRule]) -> Value:
     return {"rules": [asdict(rule) for rule in rules]}
 
 

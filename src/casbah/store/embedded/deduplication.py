@@ -102,7 +102,7 @@ class TakenTerms:
         return any(searcher.has(column, term) for searcher in self._searchers.values() if searcher is not nearest)
 
 
-class Named(NamedTuple):
+class NamedEntry(NamedTuple):
     """An entry under its final id, and its dedup keys. With `replaces`, it replaces the stored activity of that id."""
 
     entry: Prepared
@@ -110,7 +110,7 @@ class Named(NamedTuple):
     replaces: bool = False
 
 
-def deduplicated(entry: Prepared, taken: TakenTerms) -> Named | None:
+def deduplicated(entry: Prepared, taken: TakenTerms) -> NamedEntry | None:
     """What to store of an entry; None if it is a duplicate. Raises TakenIdError."""
     near = s.period_of(entry.timestamp)
     dedup_key = s.dedup_key(entry.id, entry.digest)
@@ -132,8 +132,8 @@ def deduplicated(entry: Prepared, taken: TakenTerms) -> Named | None:
     return _kept(renamed(entry, second_id, columns), dedup_key, taken)
 
 
-def _kept(entry: Prepared, dedup_key: str | None, taken: TakenTerms, *, replaces: bool = False) -> Named:
+def _kept(entry: Prepared, dedup_key: str | None, taken: TakenTerms, *, replaces: bool = False) -> NamedEntry:
     taken.keep(entry)
     column, term = s.identity(entry.id)
     terms = (dedup_key, term if column == "twin" else None, s.LOSSY if entry.lossy else None)
-    return Named(entry, tuple(filter(None, terms)), replaces)
+    return NamedEntry(entry, tuple(filter(None, terms)), replaces)

@@ -15,26 +15,26 @@ from functools import partial
 from itertools import product
 
 from casbah.activity.fields import Field, Value
-from casbah.store.contract import Group, GroupQuery
+from casbah.store.contract import GroupQuery, ValueGroup
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bound_query import BoundQuery
 
 _Values = tuple[Value, ...]
 
 
-class DatedGroups(list[Group]):
+class DatedGroups(list[ValueGroup]):
     """See `Groups`. `dates` are those of each group's activities, in order."""
 
     def __init__(
         self, dates: Mapping[_Values, Sequence[int]], distinct: Mapping[_Values, Sequence[set[Value]]]
     ) -> None:
         super().__init__(
-            Group(values, len(own), tuple(map(len, distinct.get(values, ()))), own[0], own[-1])
+            ValueGroup(values, len(own), tuple(map(len, distinct.get(values, ()))), own[0], own[-1])
             for values, own in sorted(dates.items(), key=lambda item: item[0])
         )
         self._dates = dates
 
-    def histograms(self, groups: Sequence[Group], /, *, first: int, last: int, width: int) -> list[dict[int, int]]:
+    def histograms(self, groups: Sequence[ValueGroup], /, *, first: int, last: int, width: int) -> list[dict[int, int]]:
         return [_histogram(self._dates[group.values], first, last, width) for group in groups]
 
 

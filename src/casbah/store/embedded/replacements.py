@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.deduplication import Named
+from casbah.store.embedded.deduplication import NamedEntry
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.partitions import Partitions
@@ -32,7 +32,7 @@ class Replacements:
         if place is not None and place.timestamp == entry.timestamp:
             self._add(entry, _dedup_keys(entry, place.partition.searcher), place)
 
-    def add_fuller(self, named: Named) -> None:
+    def add_fuller(self, named: NamedEntry) -> None:
         """Add a fuller copy of a stored activity. Its timestamp may differ, and so may its `created`, if it has one."""
         place = self._place(named.entry)
         if place is None:

@@ -14,7 +14,7 @@ from casbah.errors import StoreClosedError
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.deduplication import Named, TakenTerms, deduplicated
+from casbah.store.embedded.deduplication import NamedEntry, TakenTerms, deduplicated
 from casbah.store.embedded.document import columns, document
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.index_writers import IndexWriters
@@ -40,7 +40,7 @@ class _Batch(Batch):
     fresh: dict[int, list[Fresh]] = field(default_factory=dict)
     """By partition."""
 
-    fuller: list[Named] = field(default_factory=list)
+    fuller: list[NamedEntry] = field(default_factory=list)
     """What replaces copies that carry less, once `fresh` is written."""
 
     documents: dict[int, Iterable[str]] = field(default_factory=dict)
@@ -205,7 +205,7 @@ class WriteQueue:
         partition = self._partitions.of(number)
         self._index_writers.write(partition, documents, _limits(fresh), last=last, without=without)
 
-    def _write_fuller(self, fuller: Sequence[Named]) -> None:
+    def _write_fuller(self, fuller: Sequence[NamedEntry]) -> None:
         """Replace copies that carry less, some of which have just been stored. A crash before this leaves them as they were."""
         replacements = Replacements(self._partitions, self._sequencer)
         for new in fuller:

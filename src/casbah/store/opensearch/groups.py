@@ -10,18 +10,18 @@ from typing import Any
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.fields import Value
-from casbah.store.contract import Group, GroupQuery, ValuesOf
+from casbah.store.contract import GroupQuery, ValueGroup, ValuesOf
 from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.render import Query as Rendered
 
 _ENDS = {"first": {"min": {"field": "date"}}, "last": {"max": {"field": "date"}}}
 
 
-def grouped(combinations: "Combinations", query: GroupQuery) -> list[Group]:
+def grouped(combinations: "Combinations", query: GroupQuery) -> list[ValueGroup]:
     """Every group, in order of its values."""
     distinct = [_distinct(combinations, query.by, further) for further in query.distinct]
     return sorted(
-        Group(values, total, tuple(counts[values] for counts in distinct), int(ends["first"]), int(ends["last"]))
+        ValueGroup(values, total, tuple(counts[values] for counts in distinct), int(ends["first"]), int(ends["last"]))
         for values, total, ends in combinations.of(query.by, ends=True)
     )
 
@@ -31,14 +31,14 @@ def _distinct(combinations: "Combinations", by: Sequence[ValuesOf], further: Val
     return Counter(values[:-1] for values, _, _ in combinations.of((*by, further)))
 
 
-class ClusterGroups(list[Group]):
+class ClusterGroups(list[ValueGroup]):
     """See `Groups`. `histograms` asks the cluster again."""
 
-    def __init__(self, groups: Iterable[Group], histograms: Callable[..., list[dict[int, int]]]) -> None:
+    def __init__(self, groups: Iterable[ValueGroup], histograms: Callable[..., list[dict[int, int]]]) -> None:
         super().__init__(groups)
         self._histograms = histograms
 
-    def histograms(self, groups: Sequence[Group], /, *, first: int, last: int, width: int) -> list[dict[int, int]]:
+    def histograms(self, groups: Sequence[ValueGroup], /, *, first: int, last: int, width: int) -> list[dict[int, int]]:
         return self._histograms(groups, first=first, last=last, width=width)
 
 

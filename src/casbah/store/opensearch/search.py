@@ -17,12 +17,12 @@ from casbah.store.contract import (
     Changes,
     FacetQuery,
     FieldValue,
-    Group,
     GroupQuery,
     HistogramQuery,
     LatestQuery,
     Page,
     ScanPage,
+    ValueGroup,
 )
 from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.document import key
@@ -259,7 +259,7 @@ class Search:
             yield Combinations(self._cluster, view, matching, deadline)
 
     def _histograms(
-        self, query: GroupQuery, deadline: Deadline, groups: Sequence[Group], *, first: int, last: int, width: int
+        self, query: GroupQuery, deadline: Deadline, groups: Sequence[ValueGroup], *, first: int, last: int, width: int
     ) -> list[dict[int, int]]:
         """See `Groups`. As many groups per request as the cluster answers."""
         within = p.both(query.predicate, p.Range(_DATE, first, last))
@@ -341,7 +341,7 @@ def _counts(histogram: Mapping[str, Any]) -> dict[int, int]:
     return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in histogram["buckets"]}
 
 
-def _of_group(query: GroupQuery, group: Group) -> Predicate:
+def _of_group(query: GroupQuery, group: ValueGroup) -> Predicate:
     """What all activities of a group have."""
     return p.both(*(p.Terms(by.field, (value,)) for by, value in zip(query.by, group.values, strict=True)))
 
