@@ -185,6 +185,28 @@ WHOLE = [
         made("edit", changes=[{"name": 1, "new": [2]}, 3, {}]), "Ann edited something in Entra ID", id="hardly changes"
     ),
     pytest.param(
+        made(
+            "edit",
+            changes=[
+                {"name": "Public", "old": "True", "new": False},
+                {"name": "Scope", "old": "private", "new": ["public"]},
+                {"name": "Count", "old": {"a": 1}, "new": 7},
+                {"name": "Limit", "old": "007", "new": 0},
+                {"name": "Owner", "old": "x", "new": None},
+                {"name": "Text", "old": "", "new": ""},
+            ],
+        ),
+        "Ann edited something in Entra ID · Public: True → false, Limit: 007 → 0, Owner: x removed, 3 more",
+        id="changes of every type",
+    ),
+    pytest.param(
+        made(
+            "edit", *thing("target", "box"), changes=[{"name": "Delegate", "new": "Ann"}, {"name": "Box", "new": "box"}]
+        ),
+        "Ann edited something (target box) in Entra ID · Delegate: Ann",
+        id="a change in the actor's own favor",
+    ),
+    pytest.param(
         operation("mailbox-rule", "New-InboxRule"),
         "Ann created a mail rule in Entra ID · New-InboxRule",
         id="a new rule",
@@ -193,6 +215,16 @@ WHOLE = [
         operation("credential", "CreateAccessKey", success=False),
         "Ann failed to issue a credential in Entra ID · CreateAccessKey · failed",
         id="a key",
+    ),
+    pytest.param(
+        operation("credential", "Remove service principal credentials"),
+        "Ann removed a credential in Entra ID · Remove service principal credentials",
+        id="a credential that is removed",
+    ),
+    pytest.param(
+        operation("credential", "UpdateAccessKey"),
+        "Ann issued, changed or used a credential, or assumed a role in Entra ID · UpdateAccessKey",
+        id="what became of a credential is open",
     ),
     pytest.param(
         operation("credential", "AssumeRole"),

@@ -138,14 +138,14 @@ def test_few_bytes_and_standard_input_start_no_process(files: list[str], monkeyp
 def test_a_pipe_is_read_in_this_process(files: list[str], tmp_path: Path) -> None:
     expected, pipe = list(pieces(files[:2], 0)), tmp_path / "pipe"
     os.mkfifo(pipe)
-    writing = threading.Thread(target=lambda: pipe.write_bytes(Path(files[0]).read_bytes()))
+    writing = threading.Thread(target=lambda: pipe.write_bytes(Path(files[0]).read_bytes()), daemon=True)
     writing.start()
     read = pieces([str(pipe), files[1]], 2)
     found = [next(read)]
     for process in readers():
         process.kill()
     found += read
-    writing.join()
+    writing.join(30)
     assert lines_of(found) == lines_of(expected)
 
 
@@ -154,9 +154,12 @@ def lines_of(read: Iterable[FilePiece]) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_descriptor_of_this_process_is_read_in_it(files: list[str]) -> None:
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_descriptor_of_this_process_is_read_in_it(files: list[str], tmp_path: Path, *, by_link: bool) -> None:
     with Path(files[0]).open("rb") as file:
-        found = list(pieces([f"/dev/fd/{file.fileno()}", files[1]], 2))
+        (tmp_path / "link").symlink_to(f"/dev/fd/{file.fileno()}")
+        path = str(tmp_path / "link") if by_link else f"/dev/fd/{file.fileno()}"
+        found = list(pieces([path, files[1]], 2))
     assert lines_of(found) == lines_of(pieces(files[:2], 0))
 
 

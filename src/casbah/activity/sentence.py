@@ -74,13 +74,15 @@ class Clause:
 class Wording:
     """The clauses of a verb; the first whose slots can be filled counts, so the last has none. `before_app` leads to the app.
 
-    `choices` are words that its clauses begin with, as done and as tried, then words of operations that mean the same. If the
-    actor is not the subject, `whole` has complete sentences: with the slot `actor`, and for records without one.
+    Its clauses may begin with `undecided`, as done and as tried. One of the `choices` takes its place if no other has a word of
+    the operation: as done, as tried, then others. If the actor is not the subject, `whole` has complete sentences: with the
+    slot `actor`, and for records without one.
     """
 
     clauses: Sequence[Clause] = ()
     whole: Sequence[str] = ()
     before_app: str = "in"
+    undecided: Sequence[str] = ("", "")
     choices: Sequence[Sequence[str]] = ()
 
 
@@ -93,11 +95,13 @@ def _act(done: str, tried: str) -> Wording:
     return _did((f"{done} {{content}}", f"{tried} {{content}}"), (f"{done} something", f"{tried} something"))
 
 
-def _either(*choices: Sequence[str], of: Sequence[str] = (" {content}", " something")) -> Wording:
-    """One of several things was done, or tried."""
-    done, tried = (_alternatives(choices, form) for form in (0, 1))
-    clauses = tuple(Clause(f"{done}{words}", f"{tried}{words}") for words in of)
-    return Wording(clauses, choices=choices)
+def _either(
+    *choices: Sequence[str], of: Sequence[str] = (" {content}", " something"), undecided: Sequence[str] = ()
+) -> Wording:
+    """One of several things was done, or tried; `undecided` names all of them."""
+    undecided = undecided or [_alternatives(choices, form) for form in (0, 1)]
+    clauses = tuple(Clause(*(f"{words}{rest}" for words in undecided)) for rest in of)
+    return Wording(clauses, undecided=undecided, choices=choices)
 
 
 def _alternatives(choices: Sequence[Sequence[str]], form: int) -> str:
@@ -141,9 +145,11 @@ WORDINGS: Mapping[str, Wording] = {
                             "use or change multi-factor authentication")),
     "password":       _either(("changed", "change"), ("reset", "reset"),
                               of=(" the password of {account}", " a password")),
-    "credential":     _either(("issued a credential", "issue a credential", "create", "credentials", "key", "keys", "secret",
-                               "token"),
-                              ("assumed a role", "assume a role", "assume"), of=("",)),
+    "credential":     _either(("issued a credential", "issue a credential", "add", "create", "generate", "get", "issue"),
+                              ("removed a credential", "remove a credential", "deactivate", "delete", "deleted", "remove"),
+                              ("assumed a role", "assume a role", "assume"),
+                              of=("",), undecided=("issued, changed or used a credential, or assumed a role",
+                                                   "issue, change or use a credential, or assume a role")),
     "configure":      _did(("changed a setting", "change a setting")),
     "enable":         _either(("enabled", "enable"), ("started", "start"), ("unlocked", "unlock"), of=(" something",)),
     "disable":        _either(("disabled", "disable"), ("stopped", "stop"), ("locked", "lock"), ("archived", "archive"),
@@ -181,8 +187,8 @@ def sentence(record: Mapping[str, Any]) -> list[Piece]:
     mentioned = {name.text for slot in (ACTOR, *_SLOT.findall(text)) for name in slots[slot]}
     app, others = _app(reading, wording.before_app), _brackets(names, mentioned)
     where = (*app, *others) if wording.before_app == "to" else (*others, *app)
-    mentioned |= {name.text for kind in names.values() for name in kind}
-    return [*subject, *_filled(text, slots), *where, *_origin(reading), *_changes(record, mentioned), *_notes(reading)]
+    objects = {name.text for kind in names.values() for name in kind} - {actor.text if actor else ""}
+    return [*subject, *_filled(text, slots), *where, *_origin(reading), *_changes(record, objects), *_notes(reading)]
 
 
 def plain(pieces: Sequence[Piece]) -> str:
@@ -252,7 +258,7 @@ def _clause(wording: Wording, slots: Mapping[str, Sequence[Piece]], operation: C
     text = clause.tried if failed else clause.done
     named = [choice for choice in wording.choices if not set(choice).isdisjoint(operation)]
     if len(named) == 1:
-        text = text.replace(_alternatives(wording.choices, failed), named[0][failed])
+        text = text.replace(wording.undecided[failed], named[0][failed])
     return f"failed to {text}" if failed else text
 
 
@@ -317,11 +323,11 @@ def _origin(reading: Reading) -> Iterator[Piece]:
         yield from _listed(place)
 
 
-def _changes(record: Mapping[str, Any], mentioned: Collection[str]) -> Iterator[Piece]:
-    """The changes with short values that the sentence does not have yet, and how many others there are."""
+def _changes(record: Mapping[str, Any], objects: Collection[str]) -> Iterator[Piece]:
+    """The changes with short values, and how many others there are; none that only names an object, which is said already."""
     stated = record.get("changes")
     rows = [row for row in stated if isinstance(row, Mapping)] if isinstance(stated, list) else []
-    new = [row for row in rows if string(row.get("new")) not in mentioned]
+    new = [row for row in rows if _short(row.get("old")) != "" or _short(row.get("new")) not in objects]
     texts = list(filter(None, map(_change, new)))[:MAX_CHANGES]
     if texts:
         more = [f"{len(new) - len(texts)} more"] if len(new) > len(texts) else []
@@ -329,11 +335,21 @@ def _changes(record: Mapping[str, Any], mentioned: Collection[str]) -> Iterator[
 
 
 def _change(row: Mapping[str, Any]) -> str | None:
-    """A change as `name: new` or `name: old → new`; None if it is too long to be read, or has members of its own."""
-    name, values = string(row.get("name")), [value for key in ("old", "new") if (value := string(row.get(key)))]
-    if not name or not values or any(len(text) > MAX_VALUE or text[0] in "[{<" for text in (name, *values)):
+    """A change as `name: new` or `name: old → new`; None if a part of it is not short."""
+    name, old, new = (_short(row.get(key)) for key in ("name", "old", "new"))
+    if not name or old is None or new is None or not (old or new):
         return None
-    return f"{name}: {' → '.join(values)}" if row.get("new") else f"{name}: {values[0]} removed"
+    if not new:
+        return f"{name}: {old} removed"
+    return f"{name}: {old} → {new}" if old else f"{name}: {new}"
+
+
+def _short(value: Any) -> str | None:
+    """A value as text, "" for no value; None if it is long or has members of its own."""
+    if value is None or value == "":
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else identifier(value)
+    return None if text is None or len(text) > MAX_VALUE or text[0] in "[{<" else text
 
 
 def _notes(reading: Reading) -> Iterator[Piece]:

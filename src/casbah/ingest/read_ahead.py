@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from datetime import tzinfo
 from functools import cached_property
 from itertools import chain, cycle, islice
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Self
@@ -149,7 +149,14 @@ def read_ahead(
 
 def _opens_again(file: str) -> bool:
     """Whether any process that opens this file reads the same from its beginning: not a pipe, nor a descriptor of this one."""
-    return file != STDIN and Path(file).is_file() and not os.path.abspath(file).startswith(("/dev/", "/proc/"))  # noqa: PTH100
+    if file == STDIN or not Path(file).is_file():
+        return False
+    place = Path(file)
+    while not place.absolute().is_relative_to("/dev") and not place.absolute().is_relative_to("/proc"):
+        if not place.is_symlink():
+            return True
+        place = place.parent / place.readlink()
+    return False
 
 
 def size_of(file: str) -> int:
@@ -168,11 +175,12 @@ class _Process:
         spawning = get_context("spawn")
         self._connection, theirs = spawning.Pipe(duplex=False)
         self._process = spawning.Process(target=_serve, args=(theirs, reader, files), name="casbah-read", daemon=True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Until the new process ignores it.
+        resource_tracker.ensure_running()  # `start` would do it, which unblocks signals.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Until the new process ignores it.
         try:
             self._process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._received = self._messages()
 

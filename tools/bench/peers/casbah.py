@@ -131,7 +131,7 @@ class Casbah:
 
 
 def _sending(connected: Callable[[], Connection], connections: int = LOADERS) -> Callable[..., float]:
-    """`posted` over a connection that no other thread uses; at most so many threads may."""
+    """`posted` over a connection that no other thread uses; at most `connections` threads may."""
     idle: SimpleQueue[Connection] = SimpleQueue()
     for _ in range(connections):
         idle.put(connected())

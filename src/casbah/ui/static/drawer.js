@@ -107,7 +107,7 @@ function several(title, all, content, tag) {
 }
 
 function changes(record) {
-  const value = (text) => (text === undefined ? h("td.quiet", "not stated") : h("td.break", short(text)));
+  const value = (text) => ((text ?? "") === "" ? h("td.quiet", "not stated") : h("td.break", short(text)));
   const row = (change) => h("tr", h("th.break", { scope: "row" }, short(change.name)), value(change.old), value(change.new));
   const { node, rows } = template("changes");
   const table = (shown, rest) => (put(rows, shown.map(row)), [node, rest]);

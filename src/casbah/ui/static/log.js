@@ -232,7 +232,7 @@ export function log({ mayProve }) {
 
   function draw() {
     const place = here();
-    bar.draw().catch(showFailure);
+    bar.draw().catch((error) => here().q === place.q && showFailure(error));
     if (keyOf(place) !== state.key && place.q === null) load();
     open(place.open);
   }
