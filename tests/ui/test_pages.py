@@ -105,7 +105,7 @@ def test_a_range_has_the_name_of_its_country(opened: Callable[..., Any], stocked
     page.get_by_role("row", name="Branch in Lyon").get_by_text("Lyon, France").wait_for()
     page.get_by_role("button", name="Delete Branch in Lyon").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_text("Branch in Lyon").wait_for(state="detached")
+    page.get_by_role("cell", name="Branch in Lyon", exact=True).wait_for(state="detached")
 
 
 def test_refused_events_are_shown_and_removed(opened: Callable[..., Any], stocked: Any) -> None:

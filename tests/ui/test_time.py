@@ -222,12 +222,11 @@ def test_the_axis_has_ticks_that_people_read(
     if length >= DAY:
         assert 2 <= len(texts) <= 14
     end_of_axis = page.locator(".plot .axis").evaluate("(axis) => axis.getBoundingClientRect().right")
-    for tick in page.locator(".plot .tick").all():
-        at_tick, text = (
-            part.evaluate("(node) => node.getBoundingClientRect().toJSON()") for part in (tick, tick.locator("span"))
-        )
-        fits = at_tick["left"] + text["width"] + 10 < end_of_axis
-        assert (text["left"] > at_tick["left"]) if fits else (text["right"] < at_tick["left"]), tick.inner_text()
+    places = "nodes => nodes.map(node => node.getBoundingClientRect().toJSON())"
+    marks, ticks = (page.locator(f".plot .{name}").evaluate_all(places) for name in ("mark", "tick"))
+    for mark, tick, text in zip(marks, ticks, texts, strict=True):
+        fits = mark["left"] + tick["width"] < end_of_axis
+        assert abs(tick["left" if fits else "right"] - mark["left"]) < 1, text
 
 
 def test_an_empty_period_offers_all_time(opened: Callable[..., Any], house: Application) -> None:

@@ -69,9 +69,10 @@ const heights = (top) =>
 
 function axis(ticks, begin, length) {
   const marks = ticks.map(({ at, text }) => {
-    const left = (100 * (at - begin)) / length;
-    const translate = `max(-100% - 9px, min(0px, (${100 - left}cqw - 100% - 8px) * 999))`;
-    return h("span.tick", { style: { left: `${left}%` } }, h("span", { style: { translate } }, text));
+    const share = (100 * (at - begin)) / length;
+    const left = `${share}%`;
+    const translate = `max(-100%, min(0px, (${100 - share}cqw - 100%) * 999))`;
+    return [h("span.mark", { style: { left } }), h("span.tick", { style: { left, translate } }, text)];
   });
   return h(".axis", { "aria-hidden": true }, marks);
 }
