@@ -493,9 +493,10 @@ def _urls(raw: Any, objects: list[dict]) -> list[str]:
     whole = []
     if len(parts) == 3:
         site, path, name = parts
-        whole = [f"{site.rstrip('/')}/{path.strip('/')}"]
-        if path.strip("/").split("/")[-1] != name:
-            whole = [f"{whole[0]}/{name}"]
+        folders = path.strip("/").split("/")
+        if folders[-1].casefold() == name.casefold():
+            del folders[-1]
+        whole = ["/".join(one for one in (site.rstrip("/"), "/".join(folders), name) if one)]
     found = said([at(raw, "ObjectId"), at(raw, "SiteUrl"), *(one.get("name") for one in objects)])
     return [one for one in [*found, *whole] if one.lower().startswith(("http://", "https://"))]
 

@@ -286,6 +286,7 @@ SHARING = {"SiteUrl": "https://x.sharepoint.com/sites/a", "SourceRelativeUrl": "
         pytest.param({}, id="a folder's path"),
         pytest.param(SHARING, id="a path that ends with the name"),
         pytest.param({"SourceRelativeUrl": "/Shared Documents/"}, id="slashes around the path"),
+        pytest.param({"SourceRelativeUrl": "Shared Documents/PLAN.docx"}, id="the name in another case"),
         pytest.param({**SHARING, "ObjectId": "item"}, id="no URL but the parts"),
     ],
 )
@@ -296,6 +297,14 @@ def test_the_urls_of_a_file(activity, fields):
     assert {url.rstrip("/") for url in urls} == {site, file}
     (folder,) = objects(found, 4)
     assert (folder["id"], folder["name"]) == (f"{site}/Shared Documents", "Shared Documents")
+
+
+@pytest.mark.parametrize("path", ["/", "plan.docx"])
+def test_the_url_of_a_file_in_no_folder(activity, path):
+    found = activity("microsoft365", **EVENT, **{**SHAREPOINT, "ObjectId": "item", "SourceRelativeUrl": path})
+    site = "https://x.sharepoint.com/sites/a"
+    assert {url.rstrip("/") for url in values(FIELDS["url"], Reading(found))} == {site, f"{site}/plan.docx"}
+    assert not objects(found, 4)
 
 
 def test_the_urls_of_real_sharing(golden):

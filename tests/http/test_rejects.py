@@ -9,6 +9,7 @@ from casbah import compose, settings
 from casbah.activity.tenant import TenantId
 from casbah.base.key_value import MemoryKeyValueStore
 from casbah.errors import UnavailableError
+from casbah.http import ingest
 from casbah.http.rejects import MAX_REPLAYED
 from casbah.ingest.contract import Refusal
 from casbah.ingest.rejects import MAX_EVENT_BYTES, Reject, Rejects
@@ -237,6 +238,35 @@ def test_what_the_store_refuses_is_kept_as_it_was_sent(ask, shipper, monkeypatch
     assert ask("GET", "/api/v1/activities/a").json["userAgent"], "what is stored is enriched"
 
 
+def test_an_event_of_which_the_store_refuses_several_activities_is_kept_once(ask, shipper, monkeypatch):
+    monkeypatch.setattr(sequence, "MAX_TIES", 0)
+    inside = [{"name": name} for name in ("login_success", "logout", "login_failure")]
+    identity = {"time": "2026-11-01T00:00:00Z", "uniqueQualifier": "7", "applicationName": "login", "customerId": "C0"}
+    sent = json.dumps({"id": identity, "events": inside}).encode()
+    got = shipper("POST", INGEST, sent).json
+    assert (got["stored"], [row["line"] for row in got["refused"]]) == (0, [1, 1, 1])
+    (kept,) = listed(ask)
+    assert (kept["line"], kept["event"]) == (1, sent.decode())
+    assert kept["reason"] == "; ".join(dict.fromkeys(row["reason"] for row in got["refused"]))
+    monkeypatch.undo()
+    again = ask("POST", f"{REJECTS}/replay", b'{"everything": true}').json
+    assert (again["stored"], again["refused"], listed(ask)) == (3, [], [])
+
+
+def test_of_refusals_far_into_a_body_the_reasons_are_kept(ask, shipper, monkeypatch):
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
+    monkeypatch.setattr(ingest, "_MAX_READ_AGAIN", 1_500_000)
+    first, second, third = (event(name, created=5, uid="") for name in "abc")
+    padding = b"\n".join(event(f"p{number}", created=10 + number, padding="x" * 50_000) for number in range(60))
+    got = shipper("POST", INGEST, b"\n".join((first, second, padding, third))).json
+    assert [row["line"] for row in got["refused"]] == [2, 63]
+    near, far = listed(ask)
+    assert (near["line"], near["event"], near["whole"]) == (2, second.decode(), True)
+    assert (far["line"], far["event"], far["whole"], far["reason"]) == (63, "", False, got["refused"][1]["reason"])
+    again = ask("POST", f"{REJECTS}/replay", json.dumps({"ids": [far["id"]]}).encode()).json
+    assert [row["reason"] for row in again["refused"]] == ["only the reason is kept; send the event again"]
+
+
 def test_of_many_refusals_of_the_store_the_first_are_listed_and_kept(ask, shipper, monkeypatch):
     monkeypatch.setattr(sequence, "MAX_TIES", 1)
     body = b"\n".join(b"{broken" if number % 3 else event(f"a{number}", created=5) for number in range(1_800))
@@ -355,7 +385,7 @@ def test_all_tenants_are_trimmed(clock):
         pytest.param([b"x" * (MAX_EVENT_BYTES + 1)], 1, [False], id="larger"),
         pytest.param([b"x"] * 1_001, 1_000, [True] * 1_000, id="more than may be"),
         pytest.param([b"x" * MAX_EVENT_BYTES] * 20, 16, [True] * 16, id="more bytes than may be"),
-        pytest.param([b""], 1, [True], id="nothing"),
+        pytest.param([b""], 1, [False], id="the reason alone"),
     ],
 )
 def test_what_one_request_can_fill_is_bounded(clock, raws, kept, whole):

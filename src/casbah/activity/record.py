@@ -53,6 +53,13 @@ def decimal(text: str) -> int | None:
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS else None
 
 
+def folder_path(path: str, name: str) -> str:
+    """The path of a file's folder, where an event of SharePoint may have the path of the file itself; "" for the topmost."""
+    path = path.strip("/")
+    folder, _, last = path.rpartition("/")
+    return folder if last.casefold() == name.casefold() else path
+
+
 def first_string(*candidates: Any) -> str | None:
     """The first candidate that is a non-empty string."""
     for value in candidates:
@@ -124,9 +131,8 @@ class Reading:
         site, path, name = (string(self.raw.get(key)) for key in ("SiteUrl", "SourceRelativeUrl", "SourceFileName"))
         if site is None or path is None or name is None:
             return None
-        # Events of sharing have no slash after the site, and the file's own name at the end of the path.
-        url = f"{site.rstrip('/')}/{path.strip('/')}"
-        return url if url.endswith(f"/{name}") else f"{url}/{name}"
+        # Events of sharing have no slash after the site.
+        return "/".join(filter(None, (site.rstrip("/"), folder_path(path, name), name)))
 
     def _tell_apart(self, item: dict[str, Any]) -> None:
         number, role, kind = item.get("objType"), item.get("role"), item.get("serviceObjectType")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
@@ -32,7 +32,7 @@ from casbah.http.request_body import read_body
 from casbah.http.search_parameters import named_zone_of
 from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import events_at
-from casbah.ingest.contract import Refusal
+from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.decompress import HEAD, InputLimits, is_packed
 from casbah.ingest.enrich.networks import IpRanges
 from casbah.ingest.event_pages import page_of
@@ -43,6 +43,9 @@ log = logging.getLogger("casbah.http")
 
 _SMALL = 16_384
 """Bodies up to this size (bytes) are parsed on the event loop, and no thread waits for their commit, which many share."""
+
+_MAX_READ_AGAIN = 8 * 1_048_576
+"""Bytes of a text that are read again for the events that the store refused."""
 
 _MAX_UNDER_WAY = 1
 """Batches of one body that may wait for the store."""
@@ -253,29 +256,38 @@ def _keep_rejects(
     """
     if not summary.listed or context.caller.owner:
         return
-    sent_events = _events(context, text, source, zone, summary.by_store)
-    refused = sorted((*summary.refused, *sent_events), key=lambda refusal: refusal.line)
     try:
+        sent_events = _with_events(context, text, source, zone, summary.by_store)
+        refused = sorted((*summary.refused, *sent_events), key=lambda refusal: refusal.line)
         kept = context.services.rejects.keep(
             refused, source=source, sender=context.caller.name, tenant_id=context.tenant_id
         )
     except UnavailableError as error:
-        log.warning("%d refused events are not kept: %s", len(refused), error)
+        log.warning("%d refused events are not kept: %s", summary.listed, error)
         return
     count = len(refused) + summary.unlisted
     if kept < count:
         log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
-def _events(
+def _with_events(
     context: RequestContext, text: Text, source: str | None, zone: tzinfo | None, by_store: Mapping[int, Refusal]
 ) -> list[Refusal]:
-    """These refusals with their events, for which the text is read again: what is stored needs no copy of its event."""
+    """One refusal per event that the store refused, with the event. The text is read again: what is stored needs no copy of its
+    event. That ends after `_MAX_READ_AGAIN`, as the sender waits for it; of events beyond, only the reasons are kept.
+    """
     if not by_store:
         return []
     stream, known = text if isinstance(text, bytes) else text(), context.services.connectors
     page = page_of(stream, origin="body", connectors=known, source=source, limits=_limits(context), zone=zone)
-    return [event.refused(by_store[place].reason) for place, event in events_at(page.items, by_store)]
+    items = takewhile(lambda _: page.position() <= _MAX_READ_AGAIN, page.items)
+    events: list[tuple[Event, dict[str, None]]] = []
+    beyond = dict(by_store)
+    for place, event in events_at(items, by_store):
+        if not events or events[-1][0] is not event:
+            events.append((event, {}))
+        events[-1][1][beyond.pop(place).reason] = None
+    return [*(event.refused("; ".join(reasons)) for event, reasons in events), *dict.fromkeys(beyond.values())]
 
 
 def _items(

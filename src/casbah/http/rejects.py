@@ -176,6 +176,8 @@ def _replayed(context: WriterContext, rejects: Sequence[Reject], read_as: _ReadA
 
 def _unusable(reject: Reject, source: str | None, context: WriterContext) -> str:
     """Why a reject cannot be replayed, or ""."""
+    if not reject.raw:
+        return "only the reason is kept; send the event again"
     if not reject.whole:
         return f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"
     if source is not None and source not in context.services.connectors:

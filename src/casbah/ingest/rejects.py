@@ -44,8 +44,8 @@ class Reject:
 
     @property
     def whole(self) -> bool:
-        """Whether all of the event is kept."""
-        return len(self.raw) == self.size
+        """Whether all of the event is kept, rather than its beginning or the reason alone."""
+        return 0 < len(self.raw) == self.size
 
 
 class Rejects:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from casbah.activity.record import folder_path
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, opened, plain, text
 from casbah.ingest.record_builder import (
     ADDRESS,
@@ -232,11 +233,7 @@ def _files(fields: Fields) -> Iterator[Target]:
         yield Target(FOLDER, ROLE_CONTEXT, identity, name or identity, service_type="Folder")
     elif (kind == "File" or (not kind and name)) and identity:
         yield Target(FILE, ROLE_CONTEXT, identity, name or identity, service_type="File", labels=_labels(fields))
-    site, path = text(fields.get("siteurl")), text(fields.get("sourcerelativeurl"))
-    path = path.strip("/")
-    folder, _, last = path.rpartition("/")
-    if last == name:  # Events of sharing write the file's own name at the end of the folder's path.
-        path = folder
+    site, path = text(fields.get("siteurl")), folder_path(text(fields.get("sourcerelativeurl")), name)
     if site and path:
         yield Target(FOLDER, ROLE_CONTEXT, f"{site.rstrip('/')}/{path}", path, service_type="Folder")
 

@@ -26,6 +26,7 @@ from casbah.activity.search.forms import (
     FieldMeaning,
     Names,
     Shape,
+    field_of,
 )
 from casbah.activity.search.grouping import Grouping
 from casbah.activity.search.syntax import (
@@ -106,10 +107,10 @@ class _Compiler:
             if target.row.field.kind is Kind.MS:
                 alternatives.append(self._checked(self._moment(target, value), target, value))
                 continue
-            operator, operands = self._test(target, value)
-            _check_operator(target, operator, value)
-            self._checked({target.row.name: {operator: operands}}, target, value)
-            tests.setdefault(operator, []).extend(operands)
+            for operator, operands in self._tests(target, value):
+                _check_operator(target, operator, value)
+                self._checked({target.row.name: {operator: operands}}, target, value)
+                tests.setdefault(operator, []).extend(operands)
         modifier = [] if target.role is None else [{"role": target.role}]
         alternatives += [{target.row.name: {operator: [*operands, *modifier]}} for operator, operands in tests.items()]
         return _either(alternatives)
@@ -126,34 +127,46 @@ class _Compiler:
             raise SearchError(message, position=span.start, length=span.end - span.start) from error
         return filters
 
-    def _test(self, target: FieldMeaning, value: SearchValue) -> tuple[str, list[Any]]:
-        """The operator and the operands of one value."""
+    def _tests(self, target: FieldMeaning, value: SearchValue) -> list[tuple[str, list[Any]]]:
+        """The operators and their operands for one value, of which one must hold."""
         row, piece = target.row, value.piece
         if value.is_range:
-            return "range", [self._range(row, value)]
+            return [("range", [self._range(row, value)])]
         if piece is None:
             raise AssertionError("only a range has no first piece")
         if value.sign:
-            return self._signed(row, value.sign, piece)
+            return [self._signed(row, value.sign, piece)]
         if piece.star_after and not piece.quoted and not piece.text:
-            return "isset", [True]
+            return [("isset", [True])]
         shape, names = _shape(piece), self._context.names
-        if known.is_part_of_none(row, shape, piece.text, names):
-            values = known.with_names(row, shape, piece.text, names)
-            if values:
-                return "eq", values
-            if not known.has_others(row):
-                raise _error_at(known.message(row, shape, piece.text, names), piece)
+        if shape in known.PARTS:
+            return self._part(row, piece, shape)
         operands = self._operands(row, piece, shape)
         if shape is Shape.PLAIN and known.is_unknown(row, operands[0], names):
             raise _error_at(known.message(row, shape, piece.text, names), piece)
-        return SHAPES[shape], operands
+        return [(SHAPES[shape], operands)]
+
+    def _part(self, row: Filter, piece: ValuePart, shape: Shape) -> list[tuple[str, list[Any]]]:
+        """A beginning, an end or a part: of values, and of names."""
+        text, names, tests = piece.text, self._context.names, []
+        if known.is_part_of_value(row, shape, text, names):
+            tests.append((SHAPES[shape], self._operands(row, piece, shape)))
+        named = known.named_with_part(row, shape, text, names)
+        if named:
+            tests.append(("eq", named))
+        if not tests:
+            raise _error_at(known.message(row, shape, text, names), piece)
+        return tests
 
     def _signed(self, row: Filter, sign: str, piece: ValuePart) -> tuple[str, list[Any]]:
         """The operator and the operands of one value after a sign. After `=`, stars have their meaning, too."""
         shape = _shape(piece)
-        if shape is not Shape.PLAIN and (sign != "=" or not piece.text):
+        if shape is not Shape.PLAIN and sign != "=":
             raise _error_at(f"after {sign} comes a whole value; put a star that belongs to it in quotes", piece)
+        if shape is not Shape.PLAIN and "startswith" not in row.operators:
+            raise _error_at(f"{row.label}: after = comes a whole value", piece)
+        if shape is not Shape.PLAIN and not piece.text:
+            raise _error_at(f"after = comes a value, or a part of one; any value is {field_of(row)}:*", piece)
         if sign == "=":
             return SHAPES[shape], [_plain(row, piece.text) if shape is Shape.PLAIN else piece.text]
         return SIGNS[sign], self._operands(row, piece, Shape.PLAIN)

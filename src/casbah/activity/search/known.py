@@ -1,5 +1,5 @@
-"""Filters of which all values are known: another value, or a part of none of them, was mistyped. After `=`, it is searched for
-all the same.
+"""Filters of which all values are known: another value, or a part of no value and no name, was mistyped. After `=`, it is
+searched for all the same.
 """
 
 import re
@@ -22,11 +22,23 @@ UNLISTED = {
 }
 """What values without names look like, of filters that have choices. All values of the other ones have names."""
 
+_UNLISTED_PARTS = {
+    ("activity.eventActionType", Shape.BEGINNING): r"e|ev|eve|even|event|event_.*",
+    ("activity.eventActionType", Shape.ENDING): r".+",
+    ("activity.eventActionType", Shape.MIDDLE): r".+",
+    ("userAgent.tags", Shape.BEGINNING): r"[0-9a-f]{1,24}",
+    ("ip.tags", Shape.BEGINNING): r"[0-9a-f]{1,24}",
+}
+"""What parts of these values look like, of filters that take parts."""
+
 _HOLDS: Mapping[Shape, Callable[[str, str], bool]] = {
     Shape.BEGINNING: str.startswith,
     Shape.ENDING: str.endswith,
     Shape.MIDDLE: str.__contains__,
 }
+
+PARTS = frozenset(_HOLDS)
+"""The shapes of a part: a beginning, an end, or what is between."""
 
 _LISTED = 50
 """At most so many values are listed in an error; there are some forty verbs."""
@@ -43,24 +55,26 @@ def is_unknown(row: Filter, value: Any, names: Names) -> bool:
     return bool(known) and text not in known and not re.fullmatch(UNLISTED.get(row.name, ""), text)
 
 
-def is_part_of_none(row: Filter, shape: Shape, text: str, names: Names) -> bool:
-    """Whether a beginning, an end or a part is that of none of the filter's known values. Numbers have parts by name only."""
-    if shape not in _HOLDS:
-        return False
+def is_part_of_value(row: Filter, shape: Shape, text: str, names: Names) -> bool:
+    """Whether a beginning, an end or a part may be that of a value itself. Numbers have parts by name only."""
     if row.field.kind in CLOSED:
-        return True
-    known = _known(row, names) if row.choices and SHAPES[shape] in row.operators else ()
-    return bool(known) and not any(_HOLDS[shape](value, text.casefold()) for value in known)
+        return False
+    known = _known(row, names) if _has_named_parts(row, shape) else ()
+    folded, unlisted = text.casefold(), _UNLISTED_PARTS.get((row.name, shape), "")
+    return not known or any(_HOLDS[shape](value, folded) for value in known) or bool(re.fullmatch(unlisted, folded))
 
 
-def with_names(row: Filter, shape: Shape, text: str, names: Names) -> list[Any]:
-    """The values whose names have such a beginning, end or part."""
-    return [value for value, name in names(row.name) if _HOLDS[shape](name.casefold(), text.casefold())]
+def named_with_part(row: Filter, shape: Shape, text: str, names: Names) -> list[Any]:
+    """The values that have such a beginning, end or part in their names alone."""
+    if not _has_named_parts(row, shape):
+        return []
+    holds, folded = _HOLDS[shape], text.casefold()
+    by_name = [value for value, name in names(row.name) if value is not None and holds(name.casefold(), folded)]
+    return [value for value in by_name if row.field.kind in CLOSED or not holds(str(value).casefold(), folded)]
 
 
-def has_others(row: Filter) -> bool:
-    """Whether a filter has values without names, of which a part may be that of one."""
-    return row.name in UNLISTED and row.field.kind not in CLOSED
+def _has_named_parts(row: Filter, shape: Shape) -> bool:
+    return row.field.kind in CLOSED or (bool(row.choices) and SHAPES[shape] in row.operators)
 
 
 def _known(row: Filter, names: Names) -> set[str]:

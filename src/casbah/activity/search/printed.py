@@ -9,8 +9,8 @@ from casbah.activity.language import Filter, Operator, filter_named, operator_na
 from casbah.activity.query import GROUPS
 from casbah.activity.search import moments
 from casbah.activity.search.compiled import SearchContext
-from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, field_of
-from casbah.activity.search.known import is_part_of_none, is_unknown
+from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, Shape, field_of
+from casbah.activity.search.known import PARTS, is_part_of_value, is_unknown, named_with_part
 from casbah.activity.search.syntax import is_bare, literal, quoted
 from casbah.activity.text import word_runs
 
@@ -106,9 +106,14 @@ class _Printer:
         if operator in _SHAPE_OF and operator != "eq":
             shape = _SHAPE_OF[operator]
             before, after = AFFIXES[shape]
-            sign = "=" if is_part_of_none(row, shape, str(value), self._context.names) else ""
+            sign = "=" if shape in PARTS and self._finds_names(row, shape, str(value)) else ""
             return sign + before + self._text(row, value.rstrip("/") if operator == "descendantof" else value) + after
         return self.value(row, value) if operator == "eq" else _SIGN_OF[operator] + self._called(row, value)
+
+    def _finds_names(self, row: Filter, shape: Shape, text: str) -> bool:
+        """Whether a part without `=` means anything but the values that have it."""
+        names = self._context.names
+        return not is_part_of_value(row, shape, text, names) or bool(named_with_part(row, shape, text, names))
 
     def value(self, row: Filter, value: Any) -> str:
         """A whole value: by its name, if it has one of its own."""
