@@ -280,7 +280,7 @@ with comparison.comparison() as compared:
     before = peak()
     for side in (comparison.A, comparison.B):
         numbers = range(side, 300_000)
-        compared.add(side, (comparison.Seen(f"{n:040}", b"0123456789abcdef", "source", n) for n in numbers))
+        compared.add(side, (comparison.SideActivity(f"{n:040}", b"0123456789abcdef", "source", n) for n in numbers))
     counts = compared.counts()
     assert [item.id for item in compared.differences()] == ["0" * 40]
     print(counts.both, peak() - before)
