@@ -5,7 +5,7 @@ from pathlib import Path
 
 from casbah.activity.forms import FORMS
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
-from casbah.activity.search.forms import TARGETS, FieldMeaning
+from casbah.activity.search.forms import TARGETS, FieldTarget
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import CsvForm
@@ -43,7 +43,7 @@ def search_fields() -> str:
     return f"\n| Field | Filter | Description |\n|---|---|---|\n{rows}\n\n"
 
 
-def _field_help(target: FieldMeaning) -> tuple[str, str]:
+def _field_help(target: FieldTarget) -> tuple[str, str]:
     """The filter of a field, with its role or operator if it has one, and what it is."""
     more = {"role": target.role, "operator": target.bound}
     said = "".join(f", {what} {value}" for what, value in more.items() if value is not None)

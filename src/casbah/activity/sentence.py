@@ -96,11 +96,11 @@ def _act(done: str, tried: str) -> Wording:
 
 
 def _either(
-    *choices: Sequence[str], of: Sequence[str] = (" {content}", " something"), undecided: Sequence[str] = ()
+    *choices: Sequence[str], of: Sequence[str] = ("{content}", "something"), undecided: Sequence[str] = ()
 ) -> Wording:
     """One of several things was done, or tried; `undecided` names all of them."""
     undecided = undecided or [_alternatives(choices, form) for form in (0, 1)]
-    clauses = tuple(Clause(*(f"{words}{rest}" for words in undecided)) for rest in of)
+    clauses = tuple(Clause(*(f"{words} {rest}".rstrip() for words in undecided)) for rest in of)
     return Wording(clauses, undecided=undecided, choices=choices)
 
 
@@ -144,20 +144,20 @@ WORDINGS: Mapping[str, Wording] = {
     "mfa":            _did(("used, changed or was asked for multi-factor authentication",
                             "use or change multi-factor authentication")),
     "password":       _either(("changed", "change"), ("reset", "reset"),
-                              of=(" the password of {account}", " a password")),
+                              of=("the password of {account}", "a password")),
     "credential":     _either(("issued a credential", "issue a credential", "add", "create", "generate", "get", "issue"),
                               ("removed a credential", "remove a credential", "deactivate", "delete", "deleted", "remove"),
                               ("assumed a role", "assume a role", "assume"),
                               of=("",), undecided=("issued, changed or used a credential, or assumed a role",
                                                    "issue, change or use a credential, or assume a role")),
     "configure":      _did(("changed a setting", "change a setting")),
-    "enable":         _either(("enabled", "enable"), ("started", "start"), ("unlocked", "unlock"), of=(" something",)),
+    "enable":         _either(("enabled", "enable"), ("started", "start"), ("unlocked", "unlock"), of=("something",)),
     "disable":        _either(("disabled", "disable"), ("stopped", "stop"), ("locked", "lock"), ("archived", "archive"),
-                              of=(" something",)),
+                              of=("something",)),
     "mailbox-rule":   _either(("created", "create", "new"), ("changed", "change", "set"),
-                              of=(" the mail rule {rule}", " a mail rule")),
+                              of=("the mail rule {rule}", "a mail rule")),
     "send":           _either(("sent", "send"), ("posted", "post")),
-    "join":           _either(("joined", "join"), ("left", "leave"), of=(" a call or a meeting",)),
+    "join":           _either(("joined", "join"), ("left", "leave"), of=("a call or a meeting",)),
     "run":            _did(("ran something", "run something")),
     "encrypt":        _did(("used an encryption or signing key", "use an encryption or signing key")),
     "approve":        _either(("approved", "approve"), ("accepted", "accept"), ("signed", "sign")),
@@ -327,16 +327,16 @@ def _changes(record: Mapping[str, Any], objects: Collection[str]) -> Iterator[Pi
     """The changes with short values, and how many others there are; none that only names an object, which is said already."""
     stated = record.get("changes")
     rows = [row for row in stated if isinstance(row, Mapping)] if isinstance(stated, list) else []
-    new = [row for row in rows if _short(row.get("old")) != "" or _short(row.get("new")) not in objects]
-    texts = list(filter(None, map(_change, new)))[:MAX_CHANGES]
+    parts = [[_short(row.get(key)) for key in ("name", "old", "new")] for row in rows]
+    unsaid = [(name, old, new) for name, old, new in parts if old != "" or new not in objects]
+    texts = list(filter(None, (_change(*change) for change in unsaid)))[:MAX_CHANGES]
     if texts:
-        more = [f"{len(new) - len(texts)} more"] if len(new) > len(texts) else []
+        more = [f"{len(unsaid) - len(texts)} more"] if len(unsaid) > len(texts) else []
         yield Piece(f" · {', '.join((*texts, *more))}", NOTE)
 
 
-def _change(row: Mapping[str, Any]) -> str | None:
+def _change(name: str | None, old: str | None, new: str | None) -> str | None:
     """A change as `name: new` or `name: old → new`; None if a part of it is not short."""
-    name, old, new = (_short(row.get(key)) for key in ("name", "old", "new"))
     if not name or old is None or new is None or not (old or new):
         return None
     if not new:

@@ -29,7 +29,7 @@ from casbah.activity.search.completion import (
     typed_at,
     value_suggestion,
 )
-from casbah.activity.search.forms import FieldMeaning, field_of
+from casbah.activity.search.forms import FieldTarget, field_of
 from casbah.errors import MalformedBodyError, SearchTooLongError
 from casbah.http.answers import Answer, Count
 from casbah.http.context import RequestContext
@@ -145,7 +145,7 @@ class _Completion:
     def _anywhere(self) -> Iterator[_Counted]:
         """Values of the usual fields that a word may mean."""
         for row in _USUAL:
-            word = Typed(0, 0, self.typed.text, {}, FieldMeaning(row))
+            word = Typed(0, 0, self.typed.text, {}, FieldTarget(row))
             for one, total in islice(self._values(word, _PER_FIELD), _PER_FIELD):
                 if total:
                     yield replace(one, text=f"{field_of(row)}:{one.text}"), total
@@ -171,7 +171,7 @@ class _Completion:
                 yield suggestion, total if typed.sign in _EQUAL else None
 
     def _frequent(
-        self, target: FieldMeaning, typed: Typed, limit: int, *, named: bool
+        self, target: FieldTarget, typed: Typed, limit: int, *, named: bool
     ) -> Sequence[tuple[Any, int | None]]:
         """The most frequent values that begin with what was typed, or all if they have names.
 

@@ -23,7 +23,7 @@ from casbah.activity.search.forms import (
     SIGNS,
     TARGETS,
     YES_OR_NO,
-    FieldMeaning,
+    FieldTarget,
     Names,
     Shape,
     field_of,
@@ -37,7 +37,7 @@ from casbah.activity.search.syntax import (
     Node,
     Quotation,
     SearchValue,
-    ValuePart,
+    ValuePiece,
     Word,
 )
 from casbah.errors import BadValueError, SearchError, nearest
@@ -115,7 +115,7 @@ class _Compiler:
         alternatives += [{target.row.name: {operator: [*operands, *modifier]}} for operator, operands in tests.items()]
         return _either(alternatives)
 
-    def _checked(self, filters: Filters, target: FieldMeaning, value: SearchValue) -> Filters:
+    def _checked(self, filters: Filters, target: FieldTarget, value: SearchValue) -> Filters:
         """The filters of one value, if it is valid."""
         try:
             where(filters, now=self._context.now, groups=True)
@@ -127,7 +127,7 @@ class _Compiler:
             raise SearchError(message, position=span.start, length=span.end - span.start) from error
         return filters
 
-    def _tests(self, target: FieldMeaning, value: SearchValue) -> list[tuple[str, list[Any]]]:
+    def _tests(self, target: FieldTarget, value: SearchValue) -> list[tuple[str, list[Any]]]:
         """The operators and their operands for one value, of which one must hold."""
         row, piece = target.row, value.piece
         if value.is_range:
@@ -146,7 +146,7 @@ class _Compiler:
             raise _error_at(known.message(row, shape, piece.text, names), piece)
         return [(SHAPES[shape], operands)]
 
-    def _part(self, row: Filter, piece: ValuePart, shape: Shape) -> list[tuple[str, list[Any]]]:
+    def _part(self, row: Filter, piece: ValuePiece, shape: Shape) -> list[tuple[str, list[Any]]]:
         """A beginning, an end or a part: of values, and of names."""
         text, names, tests = piece.text, self._context.names, []
         if known.is_part_of_value(row, shape, text, names):
@@ -158,20 +158,20 @@ class _Compiler:
             raise _error_at(known.message(row, shape, text, names), piece)
         return tests
 
-    def _signed(self, row: Filter, sign: str, piece: ValuePart) -> tuple[str, list[Any]]:
+    def _signed(self, row: Filter, sign: str, piece: ValuePiece) -> tuple[str, list[Any]]:
         """The operator and the operands of one value after a sign. After `=`, stars have their meaning, too."""
         shape = _shape(piece)
-        if shape is not Shape.PLAIN and sign != "=":
+        if shape is Shape.PLAIN:
+            return SIGNS[sign], [_plain(row, piece.text)] if sign == "=" else self._operands(row, piece, shape)
+        if sign != "=":
             raise _error_at(f"after {sign} comes a whole value; put a star that belongs to it in quotes", piece)
-        if shape is not Shape.PLAIN and "startswith" not in row.operators:
+        if "startswith" not in row.operators:
             raise _error_at(f"{row.label}: after = comes a whole value", piece)
-        if shape is not Shape.PLAIN and not piece.text:
+        if not piece.text:
             raise _error_at(f"after = comes a value, or a part of one; any value is {field_of(row)}:*", piece)
-        if sign == "=":
-            return SHAPES[shape], [_plain(row, piece.text) if shape is Shape.PLAIN else piece.text]
-        return SIGNS[sign], self._operands(row, piece, Shape.PLAIN)
+        return SHAPES[shape], [piece.text]
 
-    def _operands(self, row: Filter, piece: ValuePart, shape: Shape) -> list[Any]:
+    def _operands(self, row: Filter, piece: ValuePiece, shape: Shape) -> list[Any]:
         kind, text = row.field.kind, piece.text
         if piece.suffix and kind is not Kind.ENTITY:
             raise _error_at(f"after a closing quote comes white space, a comma or a star, not {piece.suffix!r}", piece)
@@ -183,7 +183,7 @@ class _Compiler:
             return [YES_OR_NO[text.lower()] == "true"]
         return [self._named(row, piece)] if shape is Shape.PLAIN else [text]
 
-    def _named(self, row: Filter, piece: ValuePart) -> Any:
+    def _named(self, row: Filter, piece: ValuePiece) -> Any:
         """The value of that name, or the text itself."""
         pairs = self._context.names(row.name)
         wanted = piece.text.casefold()
@@ -200,7 +200,7 @@ class _Compiler:
             return _plain(row, piece.text)
         return self._only_containing(row, piece)
 
-    def _only_containing(self, row: Filter, piece: ValuePart) -> Any:
+    def _only_containing(self, row: Filter, piece: ValuePiece) -> Any:
         """The value whose name alone contains the text."""
         pairs = self._context.names(row.name)
         names = {name: value for value, name in pairs if piece.text.casefold() in name.casefold() and piece.text}
@@ -224,7 +224,7 @@ class _Compiler:
         ends = {"start": value.piece, "end": value.end}
         return {name: self._named(row, piece) for name, piece in ends.items() if piece is not None}
 
-    def _moment(self, target: FieldMeaning, value: SearchValue) -> Filters:
+    def _moment(self, target: FieldTarget, value: SearchValue) -> Filters:
         """The condition of a time, or of a span between two."""
         name, bound, piece = target.row.name, target.bound, value.piece
         if bound is not None:
@@ -259,7 +259,7 @@ class _Compiler:
             return {name: {"range": [{"start": bounds[0]["gte"][0], "end": bounds[1]["lte"][0]}]}}
         return joined([{name: bound} for bound in bounds])
 
-    def _bound(self, operator: str, piece: ValuePart) -> dict[str, Any]:
+    def _bound(self, operator: str, piece: ValuePiece) -> dict[str, Any]:
         """One bound: from the first millisecond of a written time on, until its last, after its last, before its first."""
         moment = self._read(piece)
         if isinstance(moment, moments.Ago):
@@ -268,14 +268,14 @@ class _Compiler:
             return {operator: [self._context.now - moment.ms]}
         return {operator: [moment.first if operator in ("gte", "lt") else moment.last]}
 
-    def _read(self, piece: ValuePart) -> moments.Moments | moments.Ago:
+    def _read(self, piece: ValuePiece) -> moments.Moments | moments.Ago:
         read = moments.read(piece.text, now=self._context.now, zone=self._context.zone)
         if read is None or _shape(piece) is not Shape.PLAIN or piece.suffix:
             raise _error_at(f"expected {moments.EXPECTED}", piece)
         return read
 
 
-def _shape(piece: ValuePart) -> Shape:
+def _shape(piece: ValuePiece) -> Shape:
     if piece.below:
         return Shape.BELOW
     if piece.star_before:
@@ -283,7 +283,7 @@ def _shape(piece: ValuePart) -> Shape:
     return Shape.BEGINNING if piece.star_after else Shape.PLAIN
 
 
-def _check_operator(target: FieldMeaning, operator: str, value: SearchValue) -> None:
+def _check_operator(target: FieldTarget, operator: str, value: SearchValue) -> None:
     row, span = target.row, value.span
     if operator == "isset" and target.role is not None:
         raise SearchError("write a group, or its beginning (x*)", position=span.start, length=span.end - span.start)
@@ -300,7 +300,7 @@ def _takes(row: Filter) -> str:
     return ", ".join(text for operator, text in CALLED.items() if operator in row.operators)
 
 
-def _entity(piece: ValuePart) -> Any:
+def _entity(piece: ValuePiece) -> Any:
     """An entity: its id, with the app and the instance after the quotes if there are any."""
     if not piece.suffix:
         return {"id": piece.text}
@@ -329,7 +329,7 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(shown[:_SHOWN]) + (" ..." if len(shown) > _SHOWN else "")
 
 
-def _error_at(message: str, piece: ValuePart) -> SearchError:
+def _error_at(message: str, piece: ValuePiece) -> SearchError:
     return SearchError(message, position=piece.span.start, length=piece.span.end - piece.span.start)
 
 

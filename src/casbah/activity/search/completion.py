@@ -23,7 +23,7 @@ from casbah.activity.search.forms import (
     SHAPES,
     SIGNS,
     TARGETS,
-    FieldMeaning,
+    FieldTarget,
     Shape,
     field_of,
 )
@@ -51,7 +51,7 @@ class Typed:
     end: int
     text: str
     rest: Filters
-    target: FieldMeaning | None = None
+    target: FieldTarget | None = None
     sign: str = ""
     has_star: bool = False
     is_range: bool = False

@@ -88,7 +88,7 @@ YES_OR_NO = {"yes": "true", "no": "false", "true": "true", "false": "false"}
 
 
 @dataclass(frozen=True, slots=True)
-class FieldMeaning:
+class FieldTarget:
     """What a field name stands for: a filter, and perhaps a role or the operator of a bound."""
 
     row: Filter
@@ -96,15 +96,15 @@ class FieldMeaning:
     bound: str | None = None
 
 
-def _targets() -> dict[str, FieldMeaning]:
-    table: dict[str, FieldMeaning] = {}
+def _targets() -> dict[str, FieldTarget]:
+    table: dict[str, FieldTarget] = {}
     for row in FILTERS.values():
         if row.field.kind is not Kind.WORDS:
-            table.update({name.lower(): FieldMeaning(row) for name in (*row.short, row.name, *row.aliases)})
+            table.update({name.lower(): FieldTarget(row) for name in (*row.short, row.name, *row.aliases)})
     table.update(
-        {name: FieldMeaning(FILTERS[filter_name], bound=operator) for name, (filter_name, operator) in BOUNDS.items()}
+        {name: FieldTarget(FILTERS[filter_name], bound=operator) for name, (filter_name, operator) in BOUNDS.items()}
     )
-    table.update({name: FieldMeaning(FILTERS[filter_name], role=role) for (filter_name, role), name in ROLES.items()})
+    table.update({name: FieldTarget(FILTERS[filter_name], role=role) for (filter_name, role), name in ROLES.items()})
     return table
 
 

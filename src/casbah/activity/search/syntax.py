@@ -35,7 +35,7 @@ class TextSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class ValuePart:
+class ValuePiece:
     """One literal of a value: its text without quotes, and the stars outside of them.
 
     `suffix` is what follows a quoted text directly, such as `/11161/0` after the id of an entity.
@@ -55,10 +55,10 @@ class SearchValue:
     """A value of a condition: a piece, perhaps after a sign, or a range between two pieces, of which one may be missing."""
 
     span: TextSpan
-    piece: ValuePart | None
+    piece: ValuePiece | None
     sign: str = ""
     is_range: bool = False
-    end: ValuePart | None = None
+    end: ValuePiece | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class _Parser:
             return SearchValue(TextSpan(start, self._at), piece, is_range=True, end=end)
         return SearchValue(TextSpan(start, self._at), piece, sign)
 
-    def _piece(self, stops: str) -> ValuePart:
+    def _piece(self, stops: str) -> ValuePiece:
         start = self._at
         star_before = self._text.startswith("*", start)
         self._at += star_before
@@ -284,7 +284,7 @@ class _Parser:
 
     def _finished(
         self, text: str, tail: str, start: int, tail_start: int, *, quoted: bool, star_before: bool
-    ) -> ValuePart:
+    ) -> ValuePiece:
         """A piece from its literal and the unquoted text after it (all of it, if nothing was quoted)."""
         below = tail.endswith("/**")
         star_after = not below and tail.endswith("*")
@@ -303,7 +303,7 @@ class _Parser:
         is_lone_star = star_before and not quoted and not rest
         if not text and not quoted and not star_before and not star_after:
             raise self._error('a value is missing here; for no text at all, write ""', at=start, length=1)
-        return ValuePart(
+        return ValuePiece(
             text,
             TextSpan(start, self._at),
             quoted=quoted,
