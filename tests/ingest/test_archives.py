@@ -6,16 +6,18 @@ import io
 import json
 import lzma
 import os
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognized
+from casbah.ingest.contract import Recognized, Refusal
 from casbah.ingest.decompress import InputLimits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
@@ -189,21 +191,67 @@ def test_a_truncated_zst_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     assert items[-1] == "cannot be read: the Zstandard stream ends before its end marker"
 
 
-def test_events_before_the_damage_are_read_however_little_they_are(tmp_path: Path) -> None:
+def test_events_before_a_cut_are_read_however_little_they_are(tmp_path: Path) -> None:
     many = b"".join(json.dumps({**json.loads(A), "x": os.urandom(40).hex()}).encode() + b"\n" for _ in range(300))
-    packed = gzip.compress(many)
-    damaged = packed[: len(packed) // 2] + bytes(100) + packed[len(packed) // 2 + 100 :]
-    archive = tarred({"f": many})
-    for body, share in ((damaged, 2), (archive[: len(many) // 3], 3)):
+    packed, archive = gzip.compress(many), tarred({"f": many})
+    for body, share in ((packed[: len(packed) // 2], 2), (archive[: len(many) // 3], 3)):
         items = contents(tmp_path / "x", body)[0][1]
         assert items[: len(many.splitlines()) // share - 10] == ["A"] * (300 // share - 10)
         assert "cannot be read" in items[-1]
 
 
+def zst_with_checksum(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor(write_checksum=True).compress(body)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst_with_checksum, partial(zipped, "x")])
+def test_an_event_is_read_only_if_its_checksum_matches(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """Damaged data can often be decompressed, to other text; checksums come last."""
+    many = b"".join(json.dumps({**json.loads(A), "x": os.urandom(40).hex()}).encode() + b"\n" for _ in range(3_000))
+    packed = pack(many)
+    chance = random.Random(1)
+    for _ in range(30):
+        damaged = bytearray(packed)
+        damaged[chance.randrange(20, len(packed) - 200)] ^= 1 << chance.randrange(8)
+        ((_, (refusal,)),) = contents(tmp_path / "x", bytes(damaged))
+        assert refusal.startswith("cannot be read: the compressed data is damaged")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst_with_checksum])
+def test_parts_before_a_damaged_one_are_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    damaged = bytearray(pack(LINES * 50))
+    damaged[-2] ^= 1
+    for whole in (
+        bytes(pack(LINES) + damaged),
+        tarred({"x.log": pack(LINES) + damaged}),
+        zipped("x.log", pack(LINES) + damaged),
+    ):
+        *events, refusal = contents(tmp_path / "x", whole)[0][1]
+        assert events == ["A", "B"]
+        assert (
+            f"data is damaged after the first {len(LINES)} bytes of its content; copy or download it again" in refusal
+        )
+
+
+def test_a_pipe_is_checked_as_well() -> None:
+    read, write = os.pipe()
+    os.write(write, gzip.compress(LINES)[:-5] + b"xxxxx")
+    os.close(write)
+    try:
+        (page,) = pages([f"/dev/fd/{read}"], connectors=KNOWN)
+        (refusal,) = page.items
+    finally:
+        os.close(read)
+    assert isinstance(refusal, Refusal)
+    assert "the compressed data is damaged" in refusal.reason
+
+
 def test_members_of_gzip_follow_each_other(tmp_path: Path) -> None:
     packed = gzip.compress(LINES) + bytes(700) + gzip.compress(b"") + gzip.compress(LINES)
     assert contents(tmp_path / "x", packed) == [("", ["A", "B", "A", "B"])]
-    assert "cannot be read: the compressed data is damaged" in contents(tmp_path / "x", packed + b"x" * 20)[0][1]
+    *events, refusal = contents(tmp_path / "x", packed + b"x" * 20)[0][1]
+    assert events == ["A", "B", "A", "B"]
+    assert refusal.startswith("cannot be read: the compressed data is damaged")
 
 
 def test_what_unpacks_to_too_much_is_stopped(tmp_path: Path) -> None:

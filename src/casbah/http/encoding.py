@@ -68,7 +68,7 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
     """What one coding decodes. Raises MalformedBodyError."""
     try:
         yield from CODINGS[name](stream)
-    except (OSError, EOFError, zlib.error, zstd.ZstdError):
+    except (OSError, EOFError, zlib.error):
         raise DamagedBodyError(name) from None
 
 

@@ -14,6 +14,7 @@ from typing import IO, BinaryIO, NamedTuple, Self, cast
 
 from casbah.base import gzip, zstd
 from casbah.base.chunk_stream import ChunkStream
+from casbah.base.compressed import intact
 from casbah.ingest import avro
 
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
@@ -34,7 +35,6 @@ ReadingError = (
     zlib.error,
     zipfile.BadZipFile,
     tarfile.TarError,
-    zstd.ZstdError,
     NotImplementedError,
     RuntimeError,
     UnicodeError,
@@ -52,6 +52,7 @@ _MESSAGES = (
     ("File is not a zip file", "the zip archive is cut off or damaged: its list of files is missing"),
     ("is encrypted, password required", "it is encrypted; decrypt it first"),
     ("while decompressing data", "the compressed data is damaged"),
+    ("Bad CRC-32 for file", "the compressed data is damaged"),
 )
 """What to say where a message of the standard library misleads, by a part of that."""
 
@@ -94,7 +95,8 @@ def input_streams(stream: "Counted", *, origin: str, limits: InputLimits, nestin
     elif magic in _ARCHIVES:
         yield from _members(_ARCHIVES[magic](front, limits), origin=origin, limits=limits, nesting=nesting)
     elif magic in _CODINGS:
-        bounded = Counted(_CODINGS[magic](front), limit=limits.unpacked)
+        content = ChunkStream.buffered(_CODINGS[magic](front, limits.unpacked))
+        bounded = Counted(content, limit=limits.unpacked)
         yield from input_streams(bounded, origin=origin, limits=limits, nesting=nesting + 1)
     else:
         yield InputStream(origin, _text(front))
@@ -113,11 +115,13 @@ def _magic(start: bytes) -> bytes:
 
 
 class Counted(io.RawIOBase):
-    """A stream that counts the bytes read and raises TooLargeError above a limit."""
+    """A stream that counts the bytes read and raises TooLargeError above a limit. Its beginning is where `stream` is now."""
 
     def __init__(self, stream: BinaryIO, *, limit: int | None = None) -> None:
         super().__init__()
+        self._stream = stream
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        self._start = stream.tell() if stream.seekable() else 0
         self._limit = limit
         self._count = 0
 
@@ -136,8 +140,17 @@ class Counted(io.RawIOBase):
             raise TooLargeError(self._limit)
         return len(data)
 
+    def seekable(self) -> bool:
+        """Whether it can be read again."""
+        return self._stream.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Continue at another position."""
+        self._count = self._stream.seek(offset + (self._start if whence == io.SEEK_SET else 0), whence) - self._start
+        return self._count
+
     def tell(self) -> int:
-        """The number of bytes read."""
+        """The number of bytes read, up to the position."""
         return self._count
 
 
@@ -203,7 +216,17 @@ def _zip_entries(front: BinaryIO, limits: InputLimits) -> Iterator[_Entry]:
     with _seekable(front, limits.unpacked) as whole, zipfile.ZipFile(whole) as archive:
         for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
             if not entry.is_dir():
-                yield _Entry(entry.filename, partial(archive.open, entry))
+                yield _Entry(entry.filename, partial(_opened_in_zip, archive, entry, limits))
+
+
+def _opened_in_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: InputLimits) -> IO[bytes]:
+    """The content of a file, once all of it matches its checksum."""
+    if entry.file_size > limits.unpacked:
+        raise TooLargeError(limits.unpacked)
+    with archive.open(entry) as member:
+        while member.read(_CHUNK):
+            pass
+    return archive.open(entry)
 
 
 def _tar_entries(front: BinaryIO, _limits: InputLimits) -> Iterator[_Entry]:
@@ -252,15 +275,32 @@ class _TarHeader(tarfile.TarInfo):
             raise tarfile.ReadError(f"the archive is damaged or cut off: {error}") from None
 
 
+def _checked(decompressed: Callable[[BinaryIO], Iterator[bytes]], front: BinaryIO, limit: int) -> Iterator[bytes]:
+    """The content that can be relied on, then the error that follows it. It is decompressed twice: checksums come last."""
+    with _seekable(front, limit) as packed:
+        start = packed.tell()
+        left, error = intact(decompressed(packed), limit=limit)
+        if left > limit:
+            raise TooLargeError(limit)
+        packed.seek(start)
+        for chunk in decompressed(packed) if left else ():
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                break
+        if error is not None:
+            raise error
+
+
 _ARCHIVES: Mapping[bytes, Callable[[BinaryIO, InputLimits], Iterator[_Entry]]] = {
     _ZIP: _zip_entries,
     _EMPTY_ZIP: _zip_entries,
     _TAR: _tar_entries,
 }
-_CODINGS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    gzip.MAGIC: lambda front: ChunkStream.buffered(gzip.chunks(front)),
-    avro.MAGIC: lambda front: ChunkStream.buffered(avro.lines(front)),
-    zstd.MAGIC: lambda front: ChunkStream.buffered(zstd.chunks(front)),
+_CODINGS: Mapping[bytes, Callable[[BinaryIO, int], Iterator[bytes]]] = {
+    gzip.MAGIC: partial(_checked, gzip.chunks),
+    avro.MAGIC: lambda front, _limit: avro.lines(front),  # It has no checksums.
+    zstd.MAGIC: partial(_checked, zstd.chunks),
 }
 """How to open a format, by its magic bytes."""
 
@@ -299,7 +339,10 @@ class _Failing(io.RawIOBase):
 
 @contextmanager
 def _seekable(front: BinaryIO, limit: int) -> Iterator[BinaryIO]:
-    """A seekable copy: an archive's directory is at its end."""
+    """The stream itself, or a copy of it: the directory of an archive and checksums are at the end."""
+    if front.seekable():
+        yield front
+        return
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
         size = 0
         while chunk := front.read(_CHUNK):

@@ -8,7 +8,6 @@ list of events at the top adds its key to those.
 
 import base64
 import binascii
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,6 +15,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from casbah.base import gzip, jsontext
+from casbah.base.compressed import DamagedError
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.fields import objects, text
 from casbah.ingest.mapping.paths import fold
@@ -335,8 +335,8 @@ def _unpacked(packed: bytes, room: Room) -> bytes:
             content += chunk
             if len(content) > maximum:
                 raise ValueError(f"unpacks to more than {maximum} bytes")
-    except zlib.error as error:
-        raise ValueError(f"not gzip: {error}") from None
+    except DamagedError as error:
+        raise ValueError(str(error)) from None
     except EOFError:
         raise ValueError("gzip that is cut off before its end") from None
     room.left -= len(content)
