@@ -61,6 +61,24 @@ def test_those_who_gave_up_leave_their_place():
     asyncio.run(play())
 
 
+def test_a_call_counts_until_it_ends_although_nobody_waits():
+    async def play():
+        pool, release = ThreadPool("test", threads=1, waiting=0), threading.Event()
+        call = asyncio.ensure_future(pool.run(release.wait, 10, tenant="a"))
+        await asyncio.sleep(0.05)
+        call.cancel()
+        await asyncio.sleep(0.05)
+        assert pool.in_flight == 1
+        with pytest.raises(BusyError):
+            await pool.run(lambda: None)
+        release.set()
+        pool.close()  # Waits for the call.
+        await asyncio.sleep(0.05)
+        assert pool.in_flight == 0
+
+    asyncio.run(play())
+
+
 def test_an_error_in_the_thread_is_the_callers():
     async def play():
         pool = ThreadPool("test", threads=1, waiting=1)

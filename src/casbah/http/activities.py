@@ -217,7 +217,7 @@ async def threat_scores(_: RequestContext) -> ThreatScores:
 
 
 def _of_archive(context: RequestContext) -> bool:
-    return ARCHIVE in context.request.url.path.split("/")
+    return ARCHIVE in context.request.scope["path"].split("/")
 
 
 async def _is_settled(context: RequestContext, activity_id: str) -> bool:

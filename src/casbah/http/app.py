@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import cast
 from urllib.parse import unquote
@@ -179,19 +179,20 @@ async def _respond(request: Request, services: Services) -> Response:
 
 async def _dispatch(request: Request, services: Services) -> Response:
     services.proxies.apply(request.scope)
-    raw = _raw_path(request)
-    matched = _matching_routes(segments_of(raw))
+    target = _target(request.scope)
+    matched = _matching_routes(target)
     if matched:
         request.state.route = matched[0][0].path
-    for route, path in matched:
+    for route, values in matched:
         if request.method in _methods(route):
             if isinstance(route, PublicRoute):
                 return respond(await route.handler(request, services), route.status)
-            return await _respond_permitted(request, services, route, path)
-    if is_below(raw, GUARDED):  # Authentication comes before 404 and 405.
+            return await _respond_permitted(request, services, route, values)
+    path = plain_path(target)
+    if is_below(path, GUARDED):  # Authentication comes before 404 and 405.
         request.state.caller = await _caller(request, services)
     if not matched:
-        raise not_found(raw)
+        raise not_found(path)
     raise MethodNotAllowedError(request.method, sorted({method for route, _ in matched for method in _methods(route)}))
 
 
@@ -200,14 +201,24 @@ def _methods(route: AnyRoute) -> tuple[str, ...]:
     return (*route.methods, "HEAD") if "GET" in route.methods else route.methods
 
 
-def _matching_routes(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:
-    """The routes that match a path, each with its path parameters. A route without parameters wins over those with some."""
+def _matching_routes(target: bytes) -> Sequence[tuple[AnyRoute, Mapping[str, str]]]:
+    """The routes that match the target of a request, each with its path parameters."""
+    path = target.partition(b"?")[0]
+    return _matching(path) if len(path) > _MAX_PATH else _matching_known(path)
+
+
+def _matching(path: bytes) -> Sequence[tuple[AnyRoute, Mapping[str, str]]]:
+    """As _matching_routes. A route without parameters wins over those with some."""
+    segments = segments_of(plain_path(path))
     routes = _of_length(len(segments))
-    matches = [(route, path) for route, wanted in routes if (path := _match(wanted, segments)) is not None]
-    return [(route, path) for route, path in matches if not path] or matches
+    matches = [(route, values) for route, wanted in routes if (values := _match(wanted, segments)) is not None]
+    return [(route, values) for route, values in matches if not values] or matches
 
 
-async def _respond_permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
+_matching_known = lru_cache(_MAX_PATHS)(_matching)
+
+
+async def _respond_permitted(request: Request, services: Services, route: Route, path: Mapping[str, str]) -> Response:
     caller = request.state.caller = await _caller(request, services)
     quota = None if caller.owner else await _throttle(caller, services)
     context = _context(request, services, caller, path)
@@ -231,7 +242,7 @@ async def _respond_permitted(request: Request, services: Services, route: Route,
     return response
 
 
-def _context(request: Request, services: Services, caller: Caller, path: dict[str, str]) -> WriterContext:
+def _context(request: Request, services: Services, caller: Caller, path: Mapping[str, str]) -> WriterContext:
     """The context for a handler. A process without the store gets only requests whose handlers take a RequestContext."""
     kind = RequestContext if services.here is None else WriterContext
     return cast("WriterContext", kind(request, services, caller, path))
@@ -271,9 +282,10 @@ async def _call_handler(context: WriterContext, route: Route) -> Response:
 async def _has_known_caller(scope: Scope, services: Services) -> bool:
     """Whether the body of a request for the writer is worth sending on: not if the writer will refuse its caller."""
     request = Request(dict(scope))
-    if not is_below(_raw_path(request), GUARDED):
+    target = _target(scope)
+    if not is_below(plain_path(target), GUARDED):
         return True
-    matched = _matching_routes(segments_of(_raw_path(request)))
+    matched = _matching_routes(target)
     if any(isinstance(route, PublicRoute) and request.method in _methods(route) for route, _ in matched):
         return True
     try:
@@ -293,25 +305,20 @@ def _without_body(scope: Scope) -> Scope:
 
 
 def _needs_writer(scope: Scope) -> bool:
-    path: bytes = scope["raw_path"].partition(b"?")[0]
-    return len(path) > _MAX_PATH or _route_needs_writer(scope["method"], path)
-
-
-@lru_cache(_MAX_PATHS)
-def _route_needs_writer(method: str, path: bytes) -> bool:
-    matched = _matching_routes(segments_of(plain_path(path)))
-    route = next((route for route, _ in matched if method in _methods(route)), None)
+    matched = _matching_routes(scope["raw_path"])
+    route = next((route for route, _ in matched if scope["method"] in _methods(route)), None)
     return route is None or route.needs_writer
 
 
 def _path_of(scope: Scope) -> str:
     """The path of a request's route, with the names of its parameters."""
-    matched = _matching_routes(segments_of(plain_path(scope["raw_path"])))
+    matched = _matching_routes(scope["raw_path"])
     return matched[0][0].path if matched else _NO_ROUTE
 
 
-def _raw_path(request: Request) -> str:
-    return plain_path(request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "surrogateescape"))
+def _target(scope: Scope) -> bytes:
+    target: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    return target
 
 
 @lru_cache(_MAX_LENGTHS)

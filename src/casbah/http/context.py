@@ -43,6 +43,9 @@ from casbah.store.contract import ReplicaStore, ReplicaTenant, Store, Tenant
 
 Result = TypeVar("Result")
 
+_UNWATCHED = 0.05
+"""Seconds that a search may take before its connection is watched: most are done by then, and watching takes time, too."""
+
 
 class Backend(Protocol):
     """A service in this process or over a network."""
@@ -161,14 +164,18 @@ class RequestContext:
     async def search(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a search in the search pool.
 
-        Pages drop the connection of the previous query whenever a filter changes. So the connection is watched, and an
-        abandoned search stops at its next step.
+        Pages drop the connection of the previous query whenever a filter changes. So the connection is watched after a moment,
+        and an abandoned search stops at its next step.
         """
-        watching = asyncio.create_task(self._watch())
+        loop = asyncio.get_running_loop()
+        watching: list[asyncio.Task[None]] = []
+        begin = loop.call_later(_UNWATCHED, lambda: watching.append(loop.create_task(self._watch())))
         try:
             return await self.services.pools.search.run(self._timed, call, *arguments, tenant=self.tenant_id.name)
         finally:
-            watching.cancel()
+            begin.cancel()
+            for task in watching:
+                task.cancel()
 
     async def quick(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a short blocking call in the quick pool."""

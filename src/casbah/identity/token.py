@@ -107,6 +107,8 @@ class Tokens:
         self._migrated = False
         self._creating = threading.Lock()
         self._uses = LastUsed(self._write_uses)
+        self._seen: dict[str, Entry] = {}
+        """Tokens as they were last read, by storage key: one that has not changed is not decoded again."""
 
     @property
     def is_remote(self) -> bool:
@@ -175,7 +177,7 @@ class Tokens:
         """The caller of `key`. Raises InvalidTokenError."""
         if not KEY.fullmatch(key):
             raise InvalidTokenError
-        return self._caller(self._key_values.get(TOKEN, _name(key)), self._clock())
+        return self._caller(_name(key))
 
     def begin_session(self, key: str, *, ms: int) -> tuple[str, int]:
         """Create a session for the token `key`; returns the session's key and its end in ms. Raises InvalidTokenError."""
@@ -212,7 +214,7 @@ class Tokens:
             # Earlier versions stored no id: such a session owns only what was created in it.
             caller_id = value.get("caller") or f"session {entry.name[:_ID_LENGTH]}"
             return Caller(caller_id, value["name"], TenantId(value["tenant"]), frozenset(value["scopes"]))
-        return self._caller(self._key_values.get(TOKEN, value["token"]), now)
+        return self._caller(value["token"])
 
     def sessions(self, *, governs: Callable[[str], bool]) -> Sequence[Session]:
         """The sessions under way in tenants that `governs` allows, oldest first."""
@@ -250,12 +252,18 @@ class Tokens:
             migrate_scopes(self._key_values)
             self._migrated = True
 
-    def _caller(self, kept: Entry | None, now: int) -> Caller:
-        token = None if kept is None else self._token(kept)
-        if kept is None or token is None or token.revoked is not None or token.expired(now):
+    def _caller(self, name: str) -> Caller:
+        """The caller of the token stored as `name`. Raises InvalidTokenError."""
+        kept, now = self._key_values.get(TOKEN, name, seen=self._seen.get(name)), self._clock()
+        if kept is None:
             raise InvalidTokenError
-        if token.used is None or now - token.used >= _USE_STEP_MS:
-            self._uses.note(kept.name, now)
+        self._seen[name] = kept
+        token = Token.of(kept.value)
+        if token.revoked is not None or token.expired(now):
+            raise InvalidTokenError
+        used = self._uses.latest(name, token.used)
+        if used is None or now - used >= _USE_STEP_MS:
+            self._uses.note(name, now)
         return Caller(token.id, token.name, TenantId(token.tenant), frozenset(token.scopes))
 
     def _require_free(self, token: Token, now: int) -> None:

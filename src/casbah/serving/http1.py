@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import httptools
@@ -24,6 +24,7 @@ _VALID_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::\d*)?|\[[
 
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
+_HEAD = b"HTTP/"
 _VERSION = "unsupported HTTP version; send HTTP/1.1 or HTTP/1.0"
 _UNKNOWN_VERSION = "0.0"
 
@@ -80,7 +81,7 @@ class StrictHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
         """Count the connection."""
-        super().connection_made(transport)
+        super().connection_made(_JoiningTransport(transport, self.loop))  # type: ignore[arg-type]
         self._limited.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -149,7 +150,7 @@ class StrictHttp(HttpToolsProtocol):
             raise ValueError(self._problem)
         if self.parser.get_method() == b"CONNECT":
             raise ValueError("no proxy")
-        if (authority := _AUTHORITY.match(self.url)) is not None:
+        if not self.url.startswith(b"/") and (authority := _AUTHORITY.match(self.url)) is not None:
             self._replace_host(authority.group(1))
         if (fault := _fault(self.parser.get_http_version(), self.headers)) is not None:
             self._problem = fault
@@ -239,23 +240,60 @@ class StrictHttp(HttpToolsProtocol):
         self.transport.close()
 
 
+class _JoiningTransport:
+    """A transport that sends the head of a response and the body that follows at once, so that the client wakes up once.
+
+    What begins like a head waits for what is written next, but no longer than this step of the event loop.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, after those that wait."""
+        if self._waiting:
+            first, self._waiting = self._waiting, b""
+            self._transport.writelines((first, data))
+        elif data.startswith(_HEAD):
+            self._waiting = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection once all bytes are sent."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        first, self._waiting = self._waiting, b""
+        if first:
+            self._transport.write(first)
+
+
 def _is_browsers(headers: Fields) -> bool:
     return any(name == b"sec-fetch-site" for name, _ in headers)
 
 
 def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
     """The status and text of the error in a well-formed head, or None."""
-    names = [name for name, _ in headers]
+    values = dict(headers)
     if version not in ("1.0", "1.1"):
         return _BAD_REQUEST, _VERSION
-    repeated = next((name for name in _ONCE if names.count(name) > 1), None)
-    if repeated is not None:
-        return _BAD_REQUEST, f"the header {repeated.decode().title()} is repeated; send it once"
-    return _host_fault(version, headers) or _coding_fault(version, headers)
+    if len(values) < len(headers):
+        names = [name for name, _ in headers]
+        repeated = next((name for name in _ONCE if names.count(name) > 1), None)
+        if repeated is not None:
+            return _BAD_REQUEST, f"the header {repeated.decode().title()} is repeated; send it once"
+    return _host_fault(version, values.get(b"host")) or _coding_fault(version, headers, values)
 
 
-def _host_fault(version: str, headers: Fields) -> tuple[int, str] | None:
-    host = next((value for name, value in headers if name == b"host"), None)
+def _host_fault(version: str, host: bytes | None) -> tuple[int, str] | None:
     if host is None and version == "1.1":
         return _BAD_REQUEST, "the header Host is missing; HTTP/1.1 requires it"
     if host is not None and not _VALID_HOST.fullmatch(host):
@@ -263,10 +301,11 @@ def _host_fault(version: str, headers: Fields) -> tuple[int, str] | None:
     return None
 
 
-def _coding_fault(version: str, headers: Fields) -> tuple[int, str] | None:
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings and version == "1.0":  # RFC 9112, 6.1
+def _coding_fault(version: str, headers: Fields, values: Container[bytes]) -> tuple[int, str] | None:
+    if b"transfer-encoding" not in values:
+        return None
+    if version == "1.0":  # RFC 9112, 6.1
         return _BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send Content-Length"
-    if any(coding != b"chunked" for coding in codings):
+    if any(value.lower() != b"chunked" for name, value in headers if name == b"transfer-encoding"):
         return _NOT_IMPLEMENTED, "the header Transfer-Encoding supports only chunked"
     return None

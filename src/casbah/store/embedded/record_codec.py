@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from struct import Struct
 from typing import Final
 
 import zstandard
@@ -36,6 +37,9 @@ _FRAME: Final = b"\x28\xb5\x2f\xfd"
 _LAYOUT: Final = b"\x01"
 _CRC_END, _SALT_BYTES, _ADDED_BYTES = 5, 16, 3
 _SEAL = _CRC_END + _SALT_BYTES + _ADDED_BYTES
+_head = Struct("<cI").pack
+"""The first bytes of what is stored, of its layout and its CRC-32."""
+
 _SALTS_AT_ONCE = 4_096
 _UNKNOWN = (1 << 8 * _ADDED_BYTES) - 1
 
@@ -79,11 +83,11 @@ class RecordCodec:
             + (_UNKNOWN if added is None else added).to_bytes(_ADDED_BYTES, "little")
             + packed
         )
-        return _LAYOUT + zlib.crc32(sealed).to_bytes(4, "little") + sealed
+        return _head(_LAYOUT, zlib.crc32(sealed)) + sealed
 
     def decode(self, stored: bytes) -> bytes:
         """The record that was encoded. Raises DamagedRecordError."""
-        packed = _unsealed(stored)
+        (packed,) = _unsealed([stored])
         if not packed.startswith(_FRAME):
             return packed
         try:
@@ -99,7 +103,7 @@ class RecordCodec:
         known: Mapping[int, zstandard.ZstdDecompressor] = self._unpackers.__dict__.get("known", {})
         latest = -1 if self._latest is None else self._latest
         if latest in known and len(stored) > 1:
-            frames: Sequence[bytes] = [_unsealed(data) for data in stored]
+            frames: Sequence[bytes] = _unsealed(stored)
             if all(frame.startswith(_FRAME) for frame in frames):
                 try:
                     return _segments(known[latest].multi_decompress_to_buffer(list(frames)))
@@ -167,13 +171,15 @@ def _packer(dictionary: zstandard.ZstdCompressionDict) -> zstandard.ZstdCompress
     return zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary)
 
 
-def _unsealed(stored: bytes) -> bytes:
-    """The record or frame in what is stored. Raises DamagedRecordError."""
-    if len(stored) < _SEAL or stored[:1] != _LAYOUT:
-        raise DamagedRecordError("it is cut short, or of no known layout")
-    if zlib.crc32(memoryview(stored)[_CRC_END:]) != int.from_bytes(stored[1:_CRC_END], "little"):
-        raise DamagedRecordError("its checksum does not match")
-    return stored[_SEAL:]
+def _unsealed(stored: Sequence[bytes]) -> list[bytes]:
+    """The records or frames in what is stored, together: a call for each takes half as long again.
+
+    Raises DamagedRecordError.
+    """
+    sealed = [data[_CRC_END:] for data in stored]
+    if [data[:_CRC_END] for data in stored] != [_head(_LAYOUT, zlib.crc32(rest)) for rest in sealed]:
+        raise DamagedRecordError("its checksum does not match, or it is of no known layout")
+    return [rest[_SEAL - _CRC_END :] for rest in sealed]
 
 
 def salt_of(stored: bytes) -> bytes:

@@ -51,7 +51,7 @@ def records_of(hits: Sequence[Hit]) -> list[bytes]:
     """The records of the hits, in order. All hits must belong to one tenant."""
     if not hits:
         return []
-    stored = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
+    stored = [hit.searcher.tantivy_searcher.doc(hit.address).get_first("record") or b"" for hit in hits]
     names = (f"partition {hit.searcher.number}, sequence number {hit.seq}" for hit in hits)
     return decoded(hits[0].searcher.codec, stored, names)
 
@@ -159,7 +159,12 @@ class PartitionSearcher:
             offset=min(offset, self.held),
         )
         if sort == "date":  # Its key contains the sequence number.
-            return [Hit(*s.of_date_key(key, self.number), self, address) for key, address in keyed]
+            begin, bits, last = (
+                self.number << s.PERIOD_BITS,
+                s.SEQ_BITS,
+                s.MAX_SEQ,
+            )  # As of_date_key, without a call for each.
+            return [Hit(begin | key >> bits, key & last, self, address) for key, address in keyed]
         numbers = self.tantivy_searcher.fast_field_values("seq", [address for _, address in keyed])
         return [
             Hit(s.of_created_key(key), int(number or 0), self, address)
