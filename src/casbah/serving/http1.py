@@ -243,7 +243,8 @@ class StrictHttp(HttpToolsProtocol):
 class _JoiningTransport:
     """A transport that sends the head of a response and the body that follows at once, so that the client wakes up once.
 
-    What begins like a head waits for what is written next, but no longer than this step of the event loop.
+    What begins like a head waits for what is written next, but no longer than this step of the event loop. They become one
+    piece, since asyncio's `writelines`, in some versions of Python, tries forever to send an empty body.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -258,7 +259,7 @@ class _JoiningTransport:
         """Send bytes, after those that wait."""
         if self._waiting:
             first, self._waiting = self._waiting, b""
-            self._transport.writelines((first, data))
+            self._transport.write(first + data)
         elif data.startswith(_HEAD):
             self._waiting = data
             self._loop.call_soon(self._flush)
@@ -272,7 +273,7 @@ class _JoiningTransport:
 
     def _flush(self) -> None:
         first, self._waiting = self._waiting, b""
-        if first:
+        if first and not self._transport.is_closing():  # The connection may have been lost meanwhile.
             self._transport.write(first)
 
 
