@@ -63,17 +63,29 @@ def test_those_who_gave_up_leave_their_place():
 
 def test_a_call_counts_until_it_ends_although_nobody_waits():
     async def play():
-        pool, release = ThreadPool("test", threads=1, waiting=0), threading.Event()
-        call = asyncio.ensure_future(pool.run(release.wait, 10, tenant="a"))
-        await asyncio.sleep(0.05)
+        pool, begun, release = ThreadPool("test", threads=1, waiting=0), threading.Event(), threading.Event()
+        call = asyncio.ensure_future(pool.run(lambda: begun.set() or release.wait(60), tenant="a"))
+        assert await asyncio.to_thread(begun.wait, 60)
         call.cancel()
-        await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await call
         assert pool.in_flight == 1
         with pytest.raises(BusyError):
             await pool.run(lambda: None)
         release.set()
         pool.close()  # Waits for the call.
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
+        assert pool.in_flight == 0
+
+    asyncio.run(play())
+
+
+def test_a_call_that_gets_no_thread_does_not_count():
+    async def play():
+        pool = ThreadPool("test", threads=1, waiting=0)
+        pool.close()
+        with pytest.raises(RuntimeError):
+            await pool.run(lambda: None, tenant="a")
         assert pool.in_flight == 0
 
     asyncio.run(play())

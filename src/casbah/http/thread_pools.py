@@ -38,16 +38,16 @@ class ThreadPool:
             self._per_tenant is not None and tenant and self._tenants[tenant] >= self._per_tenant
         ):
             raise BusyError
+        loop = asyncio.get_running_loop()
+        future = self._pool.submit(copy_context().run, call, *arguments)
         self._in_flight += 1
         self._tenants[tenant] += 1
-        future = self._pool.submit(copy_context().run, call, *arguments)
         try:
             return await asyncio.wrap_future(future)
         finally:
             if future.done():
                 self._leave(tenant)
             else:  # The request was given up; the thread is busy until its call ends.
-                loop = asyncio.get_running_loop()
                 future.add_done_callback(lambda _: _leave_in_loop(loop, partial(self._leave, tenant)))
 
     @property
