@@ -254,6 +254,26 @@ def test_a_pipe_is_checked_as_well() -> None:
     assert "the compressed data is damaged" in refusal.reason
 
 
+def test_a_zip_in_a_zip_is_decompressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step back in a compressed file costs as much as all that precedes it."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in "cba":  # They are read in the order of their names.
+            archive.writestr(name, LINES)
+        archive.writestr("d", gzip.compress(A))
+    steps: list[tuple[int, ...]] = []
+    seek = zipfile.ZipExtFile.seek
+
+    def watched(file: zipfile.ZipExtFile, *step: int) -> int:
+        steps.append(step)
+        return seek(file, *step)
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", watched)
+    expected = [*((f"!inner!{name}", ["A", "B"]) for name in "abc"), ("!inner!d", ["A"])]
+    assert contents(tmp_path / "x", zipped("inner", inner.getvalue())) == expected
+    assert steps == []
+
+
 def test_members_of_gzip_follow_each_other(tmp_path: Path) -> None:
     packed = gzip.compress(LINES) + bytes(700) + gzip.compress(b"") + gzip.compress(LINES)
     assert contents(tmp_path / "x", packed) == [("", ["A", "B", "A", "B"])]

@@ -121,7 +121,7 @@ class Counted(io.RawIOBase):
         super().__init__()
         self._stream = stream
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-        self._start = stream.tell() if stream.seekable() else 0
+        self._start = stream.tell() if self.seekable() else 0
         self._limit = limit
         self._count = 0
 
@@ -141,8 +141,8 @@ class Counted(io.RawIOBase):
         return len(data)
 
     def seekable(self) -> bool:
-        """Whether it can be read again."""
-        return self._stream.seekable()
+        """Whether it can be read again. A file in a zip archive is decompressed from its beginning for each step back."""
+        return self._stream.seekable() and not isinstance(self._stream, zipfile.ZipExtFile)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Continue at another position."""
