@@ -36,6 +36,8 @@ from casbah.identity.throttle import Quota
 
 AnyRoute = Route | PublicRoute
 _MAX_LENGTHS, _MAX_PATHS, _MAX_PATH = 16, 1_024, 500
+"""How many numbers of segments and paths, of at most how many bytes, are remembered with their routes."""
+
 REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -216,6 +218,7 @@ def _matching(path: bytes) -> Sequence[tuple[AnyRoute, Mapping[str, str]]]:
 
 
 _matching_known = lru_cache(_MAX_PATHS)(_matching)
+"""As _matching, remembered. Requests share the parameters, so nobody may change them."""
 
 
 async def _respond_permitted(request: Request, services: Services, route: Route, path: Mapping[str, str]) -> Response:

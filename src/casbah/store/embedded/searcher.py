@@ -158,13 +158,9 @@ class PartitionSearcher:
             limit=min(limit, self.held),
             offset=min(offset, self.held),
         )
-        if sort == "date":  # Its key contains the sequence number.
-            begin, bits, last = (
-                self.number << s.PERIOD_BITS,
-                s.SEQ_BITS,
-                s.MAX_SEQ,
-            )  # As of_date_key, without a call for each.
-            return [Hit(begin | key >> bits, key & last, self, address) for key, address in keyed]
+        if sort == "date":  # Its key contains the sequence number. This is `of_date_key` without a call for each.
+            begin, bits, last = self.number << s.PERIOD_BITS, s.SEQ_BITS, s.MAX_SEQ
+            return [Hit(begin | (key >> bits), key & last, self, address) for key, address in keyed]
         numbers = self.tantivy_searcher.fast_field_values("seq", [address for _, address in keyed])
         return [
             Hit(s.of_created_key(key), int(number or 0), self, address)
