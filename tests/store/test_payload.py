@@ -90,6 +90,9 @@ def test_every_changed_bit_is_noticed(tmp_path, learned):
     for length in range(len(stored)):
         with pytest.raises(DamagedRecordError):
             codec.decode(stored[:length])
+    for rest in (b"", b"x", stored[5:24]):  # What is cut short although its checksum matches.
+        with pytest.raises(DamagedRecordError):
+            codec.decode(b"\x01" + zlib.crc32(rest).to_bytes(4, "little") + rest)
 
 
 def test_a_seal_has_a_salt_of_its_own_and_says_how_much_was_added(tmp_path):

@@ -177,9 +177,11 @@ def _unsealed(stored: Sequence[bytes]) -> list[bytes]:
     Raises DamagedRecordError.
     """
     sealed = [data[_CRC_END:] for data in stored]
-    if [data[:_CRC_END] for data in stored] != [_head(_LAYOUT, zlib.crc32(rest)) for rest in sealed]:
-        raise DamagedRecordError("its checksum does not match, or it is of no known layout")
-    return [rest[_SEAL - _CRC_END :] for rest in sealed]
+    records = [rest[_SEAL - _CRC_END :] for rest in sealed]
+    heads = [_head(_LAYOUT, zlib.crc32(rest)) for rest in sealed]
+    if [data[:_CRC_END] for data in stored] != heads or not all(records):  # No record is empty.
+        raise DamagedRecordError("its checksum does not match, or it is cut short or of no known layout")
+    return records
 
 
 def salt_of(stored: bytes) -> bytes:
