@@ -40,7 +40,7 @@ def test_whoever_leaves_ends_their_search(
             ended.set()
             raise
 
-    with serving(tmp_path) as (url, house):
+    with serving(tmp_path, search_seconds="60") as (url, house):
         monkeypatch.setattr(EmbeddedTenant, method, endless)
         body = json.dumps({"first": 1, "last": 10, "width": 5}).encode()
         host, port = urlsplit(url).netloc.split(":")
@@ -49,7 +49,7 @@ def test_whoever_leaves_ends_their_search(
             client.sendall(head.encode() + body)
             assert begun.wait(10)
             assert not ended.wait(0.1)
-        assert ended.wait(60)
+        assert ended.wait(30)
 
 
 def test_a_deadline_of_those_who_wait_is_only_a_time() -> None:
