@@ -175,6 +175,12 @@ DAMAGED = [
     pytest.param(WHOLE[: THIRD + 20], "", "cut off: truncated header", id="cut off in a header"),
     pytest.param(WHOLE[:THIRD], "", "cut off: empty header", id="cut off before a header"),
     pytest.param(WHOLE[:THIRD] + b"x" * BLOCK + WHOLE[THIRD:], "", "the archive is damaged", id="a damaged header"),
+    pytest.param(
+        WHOLE[:THIRD] + bytes(BLOCK) + WHOLE[THIRD + BLOCK :],
+        "",
+        "at byte 2,048 no file begins",
+        id="a header of zeros",
+    ),
     pytest.param(gzip.compress(WHOLE)[:-20], None, "ended before the end-of-stream marker", id="gzip cut off"),
     pytest.param(zst(WHOLE)[:-5], None, "ends before its end marker", id="zst cut off"),
 ]
@@ -190,6 +196,91 @@ def test_what_precedes_the_damage_is_read_and_the_damage_is_told(
     refused = [(origin, items[-1]) for origin, items in results if items[-1] not in ("A", "B")]
     assert any(reason in told for _, told in refused)
     assert place is None or refused[0][0] == place
+
+
+def test_the_files_of_a_tar_after_damage_are_read(tmp_path: Path) -> None:
+    """Zeros before a file are also in one tar that is appended to another."""
+    for damage in (b"x" * BLOCK, bytes(2 * BLOCK)):
+        hurt = WHOLE[: 2 * BLOCK] + damage + WHOLE[3 * BLOCK :]
+        first, second, (place, (refusal,)) = contents(tmp_path / "x", hurt)
+        assert (first, second) == (("!one", ["A", "B"]), ("!three", ["A", "B"]))
+        assert place == ""
+        assert "the archive is damaged: at byte 1,024 no file begins, so files may be missing; copy" in refusal
+
+
+def test_a_tar_that_ends_with_many_zeros_may_lack_files(tmp_path: Path) -> None:
+    assert contents(tmp_path / "x", WHOLE + bytes(1 << 19))[-1][1] == ["A", "B"]
+    assert "files may be missing" in contents(tmp_path / "x", WHOLE + bytes(2 << 20))[-1][1][0]
+
+
+def test_a_header_of_a_tar_that_would_take_much_memory_is_damage(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 33
+    hurt = header.tobuf(tarfile.GNU_FORMAT) + WHOLE
+    *_, (_, (refusal,)) = contents(tmp_path / "x", hurt)
+    assert "at byte 0 no file begins" in refusal
+
+
+def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytearray:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, body in files.items():
+            archive.writestr(zipfile.ZipInfo(name), body, compress_type=method)
+    return bytearray(packed.getvalue())
+
+
+NAMES = ["network", "one", "two-o"]
+MISSING = "cannot be read: the zip archive is damaged, or data was appended to it"
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"), [(b"network", b".etwork"), (b"two-o", b"two-/")], ids=["hidden", "a folder"]
+)
+def test_damage_to_a_name_in_a_zip_hides_no_file(tmp_path: Path, name: bytes, damaged: bytes) -> None:
+    packed = zip_of(dict.fromkeys(NAMES, LINES))
+    at = packed.rindex(name)
+    packed[at : at + len(name)] = damaged
+    items = [item for _, items in contents(tmp_path / "x", bytes(packed)) for item in items]
+    (refusal,) = (item for item in items if item not in ("A", "B"))
+    assert "differ" in refusal
+    assert items.count("A") == len(NAMES) - 1
+
+
+def test_a_file_that_the_list_of_a_zip_lacks_is_told(tmp_path: Path) -> None:
+    packed = zip_of(dict.fromkeys(NAMES, LINES))
+    directory = packed.index(b"PK\1\2")
+    second = packed.index(b"PK\1\2", directory + 1)
+    fewer = bytearray(packed)
+    fewer[-10:-6] = (int.from_bytes(packed[-10:-6], "little") - (second - directory)).to_bytes(4, "little")
+    comment = bytearray(packed)
+    comment[directory + 32] = len(packed) - 22 - second  # The other entries become a comment of the first.
+    outer = zip_of({"a.zip": bytes(packed), "b": LINES}, zipfile.ZIP_STORED)
+    for hurt in (fewer, comment, outer[: outer.rindex(b"PK\1\2")], packed + b"more"):
+        items = [item for _, items in contents(tmp_path / "x", bytes(hurt)) for item in items]
+        assert items[-1].startswith(MISSING)
+        assert "A" in items or hurt is fewer
+
+
+def test_an_empty_zip_in_a_zip_is_complete(tmp_path: Path) -> None:
+    assert contents(tmp_path / "x", bytes(zip_of({"a.zip": bytes(zip_of({})), "b": LINES})))[-1] == ("!b", ["A", "B"])
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_damage_to_a_zip_is_an_unknown_error(tmp_path: Path, method: int) -> None:
+    packed, chance = zip_of(dict.fromkeys(NAMES, LINES), method), random.Random(3)
+    for _ in range(200):
+        hurt = bytearray(packed)
+        hurt[chance.randrange(len(hurt))] = chance.randrange(256)
+        del hurt[(at := chance.randrange(len(hurt))) : at + chance.choice([0, 0, 7])]
+        items = [item for _, items in contents(tmp_path / "x", bytes(hurt)) for item in items]
+        assert items.count("A") == 3 or any(item not in ("A", "B") for item in items)
+
+
+def test_half_a_character_of_utf16_spoils_one_event(tmp_path: Path) -> None:
+    text = b"\n".join([A, A.replace(b"Get", b"###"), B]).decode()
+    packed = text.encode("utf-16").replace("###".encode("utf-16-le"), b"\x00\xd8#\0#\0")
+    items = contents(tmp_path / "x", packed)[0][1]
+    assert (items[0], items[-1], len(items)) == ("A", "B", 3)
 
 
 def test_a_truncated_zst_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
@@ -239,6 +330,83 @@ def test_parts_before_a_damaged_one_are_read(tmp_path: Path, pack: Callable[[byt
         assert (
             f"data is damaged after the first {len(LINES)} bytes of its content; copy or download it again" in refusal
         )
+
+
+def event(number: int, chance: random.Random) -> bytes:
+    return json.dumps({**json.loads(A), "eventID": f"{number}", "x": chance.randbytes(20).hex()}).encode() + b"\n"
+
+
+def lose_a_sector(packed: bytearray, chance: random.Random) -> None:
+    at = chance.randrange(0, len(packed), BLOCK)
+    packed[at : at + BLOCK] = bytes(len(packed[at : at + BLOCK]))
+
+
+def lose_the_end(packed: bytearray, chance: random.Random) -> None:
+    at = chance.randrange(len(packed) - 100)
+    packed[at:] = bytes(len(packed) - at)
+
+
+def flip_late(packed: bytearray, chance: random.Random) -> None:
+    packed[-chance.randrange(1, 300)] ^= 1 << chance.randrange(8)
+
+
+def flip_many(packed: bytearray, chance: random.Random) -> None:
+    for _ in range(20):
+        packed[chance.randrange(len(packed))] ^= 1 << chance.randrange(8)
+
+
+def drop(packed: bytearray, chance: random.Random) -> None:
+    at = chance.randrange(len(packed))
+    del packed[at : at + BLOCK]
+
+
+def gzip_of_level(level: int) -> Callable[[bytes], bytes]:
+    return partial(gzip.compress, compresslevel=level, mtime=0)
+
+
+@pytest.mark.parametrize("hurt", [lose_a_sector, lose_the_end, flip_late, flip_many, drop])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        *map(gzip_of_level, (0, 1, 9)),
+        zst_with_checksum,
+        partial(zipped, "x"),
+        lambda body: gzip.compress(tarred({"x": body})),
+    ],
+    ids=["gzip -0", "gzip -1", "gzip -9", "zst", "zip", "tar.gz"],
+)
+def test_damage_that_looks_like_a_cut_alters_no_event(
+    tmp_path: Path, pack: Callable[[bytes], bytes], hurt: Callable[[bytearray, random.Random], None]
+) -> None:
+    """Damage may hide the end of the compressed data; then all that follows it is decompressed to something else."""
+    chance = random.Random(7)
+    for _ in range(20):
+        events = [event(number, chance) for number in range(60)]
+        packed = bytearray(pack(b"".join(events)))
+        hurt(packed, chance)
+        (tmp_path / "x").write_bytes(packed)
+        items = [item for page in pages([str(tmp_path / "x")], connectors=KNOWN) for item in page.items]
+        raw = [item.event.raw + b"\n" for item in items if isinstance(item, Recognized)]
+        assert set(raw) <= set(events)
+        assert len(raw) == len(events) or any(isinstance(item, Refusal) for item in items)
+
+
+def test_a_file_that_is_cut_off_and_has_lost_a_sector_is_damaged(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    packed = gzip.compress(differing(300), compresslevel=1)
+    for _ in range(20):
+        hurt = bytearray(packed[: chance.randrange(len(packed) * 3 // 4, len(packed) - 100)])
+        at = chance.randrange(100, len(hurt) - BLOCK)
+        hurt[at : at + BLOCK] = bytes(BLOCK)
+        ((_, (refusal,)),) = contents(tmp_path / "x", bytes(hurt))
+        assert refusal.startswith("cannot be read: the compressed data is damaged")
+
+
+def test_zeros_between_members_of_gzip_are_not_damage(tmp_path: Path) -> None:
+    cut = gzip.compress(LINES * 9)[:-4]
+    items = contents(tmp_path / "x", gzip.compress(LINES) + bytes(100_000) + cut)[0][1]
+    assert items[:-1] == ["A", "B"] * 10
+    assert "ended before the end-of-stream marker" in items[-1]
 
 
 def test_a_pipe_is_checked_as_well() -> None:

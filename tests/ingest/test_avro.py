@@ -79,13 +79,16 @@ DAMAGED = [
     pytest.param(WHOLE[:-1], 3, EOFError, "cut off before its end", id="cut off in the last marker"),
     pytest.param(WHOLE[:-20], 2, EOFError, "cut off before its end", id="cut off in a block"),
     pytest.param(WHOLE[:40], 0, EOFError, "cut off before its end", id="cut off in the header"),
-    pytest.param(WHOLE[:-1] + b"x", 3, OSError, "does not end with its marker", id="another marker"),
+    pytest.param(WHOLE[:-1] + b"x", 2, OSError, "does not end with its marker", id="another marker"),
     pytest.param(avro_file(b'"long"', [(9, b"\x02")]), 0, OSError, "cannot hold 9 records", id="too many records"),
     pytest.param(avro_file(b'"string"', [(1, avro_long(9) + b"x")]), 0, OSError, "longer than its block", id="a long text"),
     pytest.param(avro_file(b'"string"', [(1, avro_long(-9) + b"x")]), 0, OSError, "longer than its block", id="a negative length"),
     pytest.param(avro_file(b'["null"]', [(1, avro_long(7))]), 0, OSError, "a type that its schema lacks", id="an unknown branch"),
     pytest.param(avro_file(b'"long"', [(1, b"\xff" * 20)]), 0, OSError, "a number is too long", id="an endless number"),
-    pytest.param(avro_file(b'{"type":"array","items":"null"}', [(1, avro_long(2**40))]), 0, OSError, "a list is longer", id="an endless list"),
+    pytest.param(avro_file(b'{"type":"array","items":"null"}', [(1, avro_long(2**40))]), 0, OSError, "its lists are longer", id="an endless list"),
+    pytest.param(avro_file(b'{"type":"array","items":"null"}', [(3, (avro_long(6) + b"\0") * 3)]), 0, OSError, "its lists are longer", id="lists of nothing"),
+    pytest.param(avro_file(b'"int"', [(1, b"\2\4")]), 0, OSError, "a block is longer than its records", id="too few records"),
+    pytest.param(avro_file(b'"bytes"', [(2, avro_bytes(b"x") + avro_long(9))]), 0, OSError, "longer than its block", id="damage in the second record"),
     pytest.param(avro_file(b'"nothing"', [(1, b"x")]), 0, OSError, "no type nothing", id="an unknown type"),
     pytest.param(avro_file(b'{"type":"nothing"}', [(1, b"x")]), 0, OSError, "no usable schema", id="an unknown complex type"),
     pytest.param(avro_file(SPACE + b'{"name":"b","type":{"type":"fixed","name":"F","size":2}}]}', [(1, b"xyz")]), 0, OSError, "two types are called F", id="two types of one name"),
@@ -109,6 +112,14 @@ def test_a_block_that_inflates_to_too_much_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(avro, "_MAX_BLOCK", 9_000)
     with pytest.raises(avro.AvroError, match="larger than it may be"):
         read(bomb)
+
+
+def test_a_long_header_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compressed, it may be much longer than memory."""
+    header = b"".join(avro_bytes(b"%d" % number) + avro_bytes(b" " * 9) for number in range(99))
+    monkeypatch.setattr(avro, "_MAX_BLOCK", 900)
+    with pytest.raises(avro.AvroError, match="header is too long"):
+        read(b"Obj\x01" + avro_long(99) + header)
 
 
 def test_a_damaged_capture_gives_what_it_has_and_says_so(tmp_path: Path) -> None:

@@ -20,6 +20,33 @@ _DAMAGED, _NEXT = "the compressed data is damaged", "; copy or download it again
 _NONE = f"{_DAMAGED}, so any event in it may be altered{_NEXT}"
 
 
+class Unfinished:
+    """The packed bytes of a part that has not ended yet: whether they show damage, should the stream end before the part does.
+
+    A stream that was cut off can be read up to there. But damage may hide the end of a part, and all that follows it is decoded
+    to text that nobody wrote.
+    """
+
+    def __init__(self, packed: bytes = b"") -> None:
+        self._zeros = False
+        self.end = b""
+        self.add(packed)
+
+    def add(self, packed: bytes) -> None:
+        """More of its bytes."""
+        self._zeros = self._zeros or _ZEROS in packed or _ZEROS in self.end + packed[: len(_ZEROS)]
+        self.end = (self.end + packed[-len(_ZEROS) :])[-len(_ZEROS) :]
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether some of its bytes were lost, as in a crash."""
+        return self._zeros
+
+
+_ZEROS = bytes(64)
+"""Compressed text has no such sequence, unless it repeats itself for tens of kilobytes."""
+
+
 class Intact(NamedTuple):
     """The number of bytes of content that can be relied on, and the error that follows them."""
 

@@ -4,22 +4,28 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from casbah.base.compressed import DamagedError
+from casbah.base.compressed import DamagedError, Unfinished
 
 MAGIC = b"\x1f\x8b"
 _CHUNK = _PACKED = 1 << 16
 _GZIP_FORMAT = zlib.MAX_WBITS | 16
+_SIZE = 4
+_SIZES = 1 << 8 * _SIZE
+_MAX_DIFFERENCE = 1 << 26
+"""So that the end of few members that were cut off is taken for a size."""
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:
     """The content of concatenated members. Raises DamagedError, and EOFError after what there is of a truncated member."""
-    decompressor = zlib.decompressobj(_GZIP_FORMAT)
+    decompressor, member = zlib.decompressobj(_GZIP_FORMAT), Unfinished()
     size = intact = 0
     while chunk := stream.read(_PACKED):
+        member.add(chunk)
         while chunk:
             if decompressor.eof:  # Another member may follow, after zeros that pad.
                 chunk, intact = chunk.lstrip(b"\0"), size
-                decompressor = zlib.decompressobj(_GZIP_FORMAT) if chunk else decompressor
+                if chunk:
+                    decompressor, member = zlib.decompressobj(_GZIP_FORMAT), Unfinished(chunk)
                 continue
             try:
                 content = decompressor.decompress(chunk, _CHUNK)
@@ -29,4 +35,14 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
             yield content
             chunk = decompressor.unused_data or decompressor.unconsumed_tail
     if not decompressor.eof:
+        if member.is_damaged or _is_whole(member.end, size - intact):
+            raise DamagedError(intact)
         raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+
+
+def _is_whole(end: bytes, size: int) -> bool:
+    """Whether a member seems to end with its size, so that it was not cut off: one of about `size`. Zeros may pad it."""
+    last = len(end.rstrip(b"\0"))
+    ends = (end[max(0, to - _SIZE) : to] for to in range(last, min(last + _SIZE, len(end) + 1)))
+    differences = ((int.from_bytes(written, "little") - size) % _SIZES for written in ends)
+    return any(min(difference, _SIZES - difference) <= min(size, _MAX_DIFFERENCE) for difference in differences)

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import zstandard
 
-from casbah.base.compressed import DamagedError
+from casbah.base.compressed import DamagedError, Unfinished
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -21,12 +21,14 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
     """The content of concatenated frames. Raises DamagedError, EOFError for a truncated frame, which the library's own streams
     do not notice, and OSError for one that needs too much memory.
     """
-    decompressor = None
+    decompressor, frame = None, Unfinished()
     size = intact = 0
     while rest := stream.read(_STEP):
+        frame.add(rest)
         while rest:
             if decompressor is None:
                 decompressor, intact = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj(), size
+                frame = Unfinished(rest)
             try:
                 content = decompressor.decompress(rest)
             except zstandard.ZstdError as error:
@@ -38,4 +40,6 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
             rest = decompressor.unused_data if decompressor.eof else b""
             decompressor = None if decompressor.eof else decompressor
     if decompressor is not None:
+        if frame.is_damaged:
+            raise DamagedError(intact)
         raise EOFError("the Zstandard stream ends before its end marker")

@@ -17,6 +17,7 @@ _SYNC_BYTES = 16
 _MAX_BLOCK = 1 << 28
 """Bytes of one block, also once decompressed."""
 
+_CUT = "the Avro file is cut off before its end"
 _MAX_LONG_BYTES = 10
 _CONTINUES, _DIGITS = 0x80, 0x7F
 
@@ -36,13 +37,26 @@ def lines(stream: BinaryIO) -> Iterator[bytes]:
         raise AvroError(f"the Avro codec {header['avro.codec']!r} is not supported; known: null, deflate")
     sync = _read(stream, _SYNC_BYTES)
     while (count := _long(stream, ends=True)) is not None:
-        data = _Data(decompress(_read(stream, _size(stream))))
-        if not 0 <= count <= len(data.text):
-            raise AvroError(f"an Avro block of {len(data.text)} bytes cannot hold {count} records")
-        for _ in range(count):
-            yield _line(decode(data))
-        if _read(stream, _SYNC_BYTES) != sync:
+        packed = _read(stream, _size(stream))
+        if not sync.startswith(marker := stream.read(_SYNC_BYTES)):
             raise AvroError("the Avro file is damaged: a block does not end with its marker")
+        text = decompress(packed)
+        if not 0 <= count <= len(text):
+            raise AvroError(f"an Avro block of {len(text)} bytes cannot hold {count} records")
+        for _ in _records(decode, text, count):  # One that is damaged may not fit its block: nothing of it is read.
+            pass
+        yield from map(_line, _records(decode, text, count))
+        if len(marker) < _SYNC_BYTES:
+            raise EOFError(_CUT)
+
+
+def _records(decode: "_Decode", text: bytes, count: int) -> Iterator[Any]:
+    """The records of a block."""
+    data = _Data(text)
+    for _ in range(count):
+        yield decode(data)
+    if data.at < len(text):
+        raise AvroError("the Avro file is damaged: a block is longer than its records")
 
 
 def _line(record: Any) -> bytes:
@@ -55,19 +69,23 @@ def _line(record: Any) -> bytes:
 def _header(stream: BinaryIO) -> dict[str, bytes]:
     """The metadata: blocks of keys and values, the last of them empty. A negative count precedes the size of its block."""
     header: dict[str, bytes] = {}
+    size = 0
     while count := _long(stream):
         if count < 0:
             _long(stream)
         for _ in range(abs(count)):
             key = _read(stream, _size(stream)).decode("utf-8", "replace")
             header[key] = _read(stream, _size(stream))
+            size += len(key) + len(header[key])
+            if size > _MAX_BLOCK:
+                raise AvroError("the Avro file is damaged: its header is too long")
     return header
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise EOFError("the Avro file is cut off before its end")
+        raise EOFError(_CUT)
     return data
 
 
@@ -86,7 +104,7 @@ def _long(stream: BinaryIO, *, ends: bool = False) -> int | None:
         if not byte and ends and not digits:
             return None
         if not byte:
-            raise EOFError("the Avro file is cut off before its end")
+            raise EOFError(_CUT)
         digits += byte
         if byte[0] < _CONTINUES:
             return _zigzag(digits)
@@ -112,11 +130,13 @@ _CODECS: Mapping[bytes, Callable[[bytes], bytes]] = {b"null": bytes, b"deflate":
 class _Data:
     """The values of one block, read one after the other."""
 
-    __slots__ = ("at", "text")
+    __slots__ = ("at", "items", "text")
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.at = 0
+        self.items = len(text)
+        """Items of lists that may follow. They can be empty, and many lists of those can be in a small block."""
 
     def take(self, size: int) -> bytes:
         """The next bytes."""
@@ -225,8 +245,9 @@ def _items(data: _Data) -> Iterator[None]:
     while count := data.long():
         if count < 0:
             data.long()
-        if abs(count) > len(data.text):
-            raise AvroError("the Avro file is damaged: a list is longer than its block")
+        data.items -= abs(count)
+        if data.items < 0:
+            raise AvroError("the Avro file is damaged: its lists are longer than their block")
         for _ in range(abs(count)):
             yield
 

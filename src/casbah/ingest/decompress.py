@@ -6,16 +6,16 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from tempfile import SpooledTemporaryFile
-from typing import IO, BinaryIO, NamedTuple, Self, cast
+from typing import BinaryIO, cast
 
 from casbah.base import gzip, zstd
 from casbah.base.chunk_stream import ChunkStream
 from casbah.base.compressed import intact
 from casbah.ingest import avro
+from casbah.ingest.archives import ArchivedFile, tar_entries, zip_entries
+from casbah.ingest.counted import Counted, TooLargeError, seekable
 
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 _TAR, _TAR_AT = b"ustar", 257
@@ -26,7 +26,6 @@ _UTF8_MARK = codecs.BOM_UTF8
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF16_SAMPLE = 8
 _CHUNK = 1 << 20
-_IN_MEMORY = 1 << 24
 _MAX_NESTING = 5
 
 ReadingError = (
@@ -68,13 +67,6 @@ class InputLimits:
     line: int = 1 << 26
 
 
-class TooLargeError(OSError):
-    """An input unpacks to more than its limit."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"unpacks to more than {limit} bytes")
-
-
 @dataclass(frozen=True, slots=True)
 class InputStream:
     """One text in UTF-8 without a byte order mark. `skipped` is why it has nothing to read, if that is not an error."""
@@ -84,7 +76,7 @@ class InputStream:
     skipped: str = ""
 
 
-def input_streams(stream: "Counted", *, origin: str, limits: InputLimits, nesting: int = 0) -> Iterator[InputStream]:
+def input_streams(stream: Counted, *, origin: str, limits: InputLimits, nesting: int = 0) -> Iterator[InputStream]:
     """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
     front = io.BufferedReader(stream, _CHUNK)
     start = front.peek(HEAD)
@@ -93,7 +85,7 @@ def input_streams(stream: "Counted", *, origin: str, limits: InputLimits, nestin
     if unread:
         yield _unreadable(origin, OSError(unread))
     elif magic in _ARCHIVES:
-        yield from _members(_ARCHIVES[magic](front, limits), origin=origin, limits=limits, nesting=nesting)
+        yield from _members(_ARCHIVES[magic](front, limits.unpacked), origin=origin, limits=limits, nesting=nesting)
     elif magic in _CODINGS:
         content = ChunkStream.buffered(_CODINGS[magic](front, limits.unpacked))
         bounded = Counted(content, limit=limits.unpacked)
@@ -114,49 +106,11 @@ def _magic(start: bytes) -> bytes:
     return next((magic for magic in (*_CODINGS, _ZIP, _EMPTY_ZIP) if start.startswith(magic)), b"")
 
 
-class Counted(io.RawIOBase):
-    """A stream that counts the bytes read and raises TooLargeError above a limit. Its beginning is where `stream` is now."""
-
-    def __init__(self, stream: BinaryIO, *, limit: int | None = None) -> None:
-        super().__init__()
-        self._stream = stream
-        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-        self._start = stream.tell() if self.seekable() else 0
-        self._limit = limit
-        self._count = 0
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        """Fill `buffer` from the stream."""
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
-        # At most one underlying read, so that an error does not lose the data before it.
-        data = self._read(len(view))
-        view[: len(data)] = data
-        self._count += len(data)
-        if self._limit is not None and self._count > self._limit:
-            raise TooLargeError(self._limit)
-        return len(data)
-
-    def seekable(self) -> bool:
-        """Whether it can be read again. A file in a zip archive is decompressed from its beginning for each step back."""
-        return self._stream.seekable() and not isinstance(self._stream, zipfile.ZipExtFile)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Continue at another position."""
-        self._count = self._stream.seek(offset + (self._start if whence == io.SEEK_SET else 0), whence) - self._start
-        return self._count
-
-    def tell(self) -> int:
-        """The number of bytes read, up to the position."""
-        return self._count
-
-
 def _recoded(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
-    """UTF-16 as UTF-8. The encoding `utf-16` has a byte order mark."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    """UTF-16 as UTF-8. The encoding `utf-16` has a byte order mark. Half a pair of surrogates becomes invalid UTF-8, so that it
+    spoils one event, not the rest of the text.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     while chunk := stream.read(_CHUNK):
         yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
@@ -186,19 +140,12 @@ def _utf16_of(start: bytes) -> str:
     )
 
 
-class _Entry(NamedTuple):
-    """A file in an archive: its name, and how to open it."""
-
-    name: str
-    open: Callable[[], AbstractContextManager[IO[bytes]]]
-
-
-def _members(entries: Iterator[_Entry], *, origin: str, limits: InputLimits, nesting: int) -> Iterator[InputStream]:
+def _members(
+    entries: Iterator[ArchivedFile], *, origin: str, limits: InputLimits, nesting: int
+) -> Iterator[InputStream]:
     left = limits.unpacked
     empty = True
     for entry in entries:
-        if entry.name.rpartition("/")[2].startswith(".") or entry.name.startswith("__MACOSX/"):
-            continue
         empty = False
         place = f"{origin}!{entry.name}"
         try:
@@ -212,72 +159,9 @@ def _members(entries: Iterator[_Entry], *, origin: str, limits: InputLimits, nes
         yield InputStream(origin, io.BytesIO(), "no files in this archive; hidden ones are not read")
 
 
-def _zip_entries(front: BinaryIO, limits: InputLimits) -> Iterator[_Entry]:
-    with _seekable(front, limits.unpacked) as whole, zipfile.ZipFile(whole) as archive:
-        for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
-            if not entry.is_dir():
-                yield _Entry(entry.filename, partial(_opened_in_zip, archive, entry, limits))
-
-
-def _opened_in_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: InputLimits) -> IO[bytes]:
-    """The content of a file, once all of it matches its checksum."""
-    if entry.file_size > limits.unpacked:
-        raise TooLargeError(limits.unpacked)
-    with archive.open(entry) as member:
-        while member.read(_CHUNK):
-            pass
-    return archive.open(entry)
-
-
-def _tar_entries(front: BinaryIO, _limits: InputLimits) -> Iterator[_Entry]:
-    """The regular files of a tar archive, in its order, as it is read. Links are names of files that it has as well."""
-    with tarfile.open(fileobj=front, mode="r|", tarinfo=_TarHeader) as archive:
-        while (entry := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # Else it remembers every header that it has read.
-            if entry.isfile():
-                yield _Entry(entry.name, partial(_opened_in_tar, archive, entry))
-
-
-def _opened_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
-    """The content of a file. `tarfile` itself raises if any of what is asked for is missing, and drops what there is."""
-    stream = archive.fileobj
-    if entry.issparse():
-        opened = archive.extractfile(entry)
-        if opened is None:
-            raise tarfile.ReadError("not a regular file")
-        return opened
-    stream.seek(entry.offset_data)
-    return ChunkStream.buffered(_of_tar(cast("BinaryIO", stream), entry.size))
-
-
-def _of_tar(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    while size:
-        chunk = stream.read(min(size, _CHUNK))
-        if not chunk:
-            raise tarfile.ReadError("unexpected end of data")
-        size -= len(chunk)
-        yield chunk
-
-
-class _TarHeader(tarfile.TarInfo):
-    """A header. `tarfile` takes a damaged or missing one for the end of the archive; here it is an error."""
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-        """Read the next header. Raises tarfile.ReadError."""
-        try:
-            return super().fromtarfile(archive)
-        except (
-            tarfile.EmptyHeaderError,  # type: ignore[attr-defined]
-            tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
-            tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
-        ) as error:
-            raise tarfile.ReadError(f"the archive is damaged or cut off: {error}") from None
-
-
 def _checked(decompressed: Callable[[BinaryIO], Iterator[bytes]], front: BinaryIO, limit: int) -> Iterator[bytes]:
     """The content that can be relied on, then the error that follows it. It is decompressed twice: checksums come last."""
-    with _seekable(front, limit) as packed:
+    with seekable(front, limit) as packed:
         start = packed.tell()
         left, error = intact(decompressed(packed), limit=limit)
         if left > limit:
@@ -292,10 +176,10 @@ def _checked(decompressed: Callable[[BinaryIO], Iterator[bytes]], front: BinaryI
             raise error
 
 
-_ARCHIVES: Mapping[bytes, Callable[[BinaryIO, InputLimits], Iterator[_Entry]]] = {
-    _ZIP: _zip_entries,
-    _EMPTY_ZIP: _zip_entries,
-    _TAR: _tar_entries,
+_ARCHIVES: Mapping[bytes, Callable[[BinaryIO, int], Iterator[ArchivedFile]]] = {
+    _ZIP: zip_entries,
+    _EMPTY_ZIP: zip_entries,
+    _TAR: tar_entries,
 }
 _CODINGS: Mapping[bytes, Callable[[BinaryIO, int], Iterator[bytes]]] = {
     gzip.MAGIC: partial(_checked, gzip.chunks),
@@ -335,20 +219,3 @@ class _Failing(io.RawIOBase):
         """Raise the error."""
         del buffer
         raise OSError(str(self._error))
-
-
-@contextmanager
-def _seekable(front: BinaryIO, limit: int) -> Iterator[BinaryIO]:
-    """The stream itself, or a copy of it: the directory of an archive and checksums are at the end."""
-    if front.seekable():
-        yield front
-        return
-    with SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
-        size = 0
-        while chunk := front.read(_CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise TooLargeError(limit)
-            copy.write(chunk)
-        copy.seek(0)
-        yield cast("BinaryIO", copy)

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Connector, Event, Recognized, Refusal
-from casbah.ingest.decompress import Counted, InputLimits, InputStream, ReadingError, input_streams, message_of
+from casbah.ingest.counted import Counted
+from casbah.ingest.decompress import InputLimits, InputStream, ReadingError, input_streams, message_of
 from casbah.ingest.detection import Detector
 from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader

@@ -1,0 +1,75 @@
+"""Streams that count what is read of them, and can be read again."""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+_CHUNK = 1 << 20
+_IN_MEMORY = 1 << 24
+
+
+class TooLargeError(OSError):
+    """An input unpacks to more than its limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"unpacks to more than {limit} bytes")
+
+
+class Counted(io.RawIOBase):
+    """A stream that counts the bytes read and raises TooLargeError above a limit. Its beginning is where `stream` is now."""
+
+    def __init__(self, stream: BinaryIO, *, limit: int | None = None) -> None:
+        super().__init__()
+        self._stream = stream
+        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        self._start = stream.tell() if self.seekable() else 0
+        self._limit = limit
+        self._count = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill `buffer` from the stream."""
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
+        # At most one underlying read, so that an error does not lose the data before it.
+        data = self._read(len(view))
+        view[: len(data)] = data
+        self._count += len(data)
+        if self._limit is not None and self._count > self._limit:
+            raise TooLargeError(self._limit)
+        return len(data)
+
+    def seekable(self) -> bool:
+        """Whether it can be read again. A file in a zip archive is decompressed from its beginning for each step back."""
+        return self._stream.seekable() and not isinstance(self._stream, zipfile.ZipExtFile)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Continue at another position."""
+        self._count = self._stream.seek(offset + (self._start if whence == io.SEEK_SET else 0), whence) - self._start
+        return self._count
+
+    def tell(self) -> int:
+        """The number of bytes read, up to the position."""
+        return self._count
+
+
+@contextmanager
+def seekable(front: BinaryIO, limit: int) -> Iterator[BinaryIO]:
+    """The stream itself, or a copy of it: the directory of an archive and checksums are at the end."""
+    if front.seekable():
+        yield front
+        return
+    with SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+        size = 0
+        while chunk := front.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise TooLargeError(limit)
+            copy.write(chunk)
+        copy.seek(0)
+        yield cast("BinaryIO", copy)
