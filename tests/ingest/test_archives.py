@@ -7,15 +7,19 @@ import json
 import lzma
 import os
 import random
+import shutil
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zstandard
 
+from casbah.ingest import counted
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognized, Refusal
 from casbah.ingest.decompress import InputLimits
@@ -420,6 +424,35 @@ def test_a_pipe_is_checked_as_well() -> None:
         os.close(read)
     assert isinstance(refusal, Refusal)
     assert "the compressed data is damaged" in refusal.reason
+
+
+@pytest.mark.parametrize("free", [0, 1 << 40])
+def test_the_copy_of_a_pipe_leaves_room_on_its_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """A store may be on the same disk."""
+    monkeypatch.setattr(counted, "_IN_MEMORY", 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 40, free=free))
+    read, write = os.pipe()
+    os.write(write, gzip.compress(A))
+    os.close(write)
+    try:
+        (page,) = pages([f"/dev/fd/{read}"], connectors=KNOWN)
+        (item,) = page.items
+    finally:
+        os.close(read)
+    if free:
+        assert isinstance(item, Recognized)
+    else:
+        assert isinstance(item, Refusal)
+        assert item.reason.endswith(
+            "No space left on device; name a folder with more room in TMPDIR, or unpack it first"
+        )
+
+
+def test_a_temporary_copy_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counted, "_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    *_, (_, (refusal,)) = contents(tmp_path / "x", tarred({"a.gz": gzip.compress(A)}))
+    assert "to be checked; after 0 bytes: No such file or directory; name a folder with more room in TMPDIR" in refusal
 
 
 def test_a_zip_in_a_zip_is_decompressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from casbah.cli.printable import plain
 from casbah.cli.progress import progress_bar
 from casbah.ingest.connectors import connectors
 from casbah.ingest.decompress import InputLimits
-from casbah.ingest.event_pages import EventPage, files_of
+from casbah.ingest.event_pages import STDIN, EventPage, files_of
 from casbah.ingest.preparation import Preparation
 from casbah.ingest.read_ahead import FilePiece, FileReader, pieces_of, read_ahead, size_of
 from casbah.settings import Settings
@@ -55,6 +55,8 @@ def pieces_of_files(
     with progress_bar(in_bytes=True) as bar, closing(ahead) as read:
         progress = _Progress(bar, total)
         for file in files_and_skipped:
+            if isinstance(file, str):
+                progress.begin(file)
             for piece in pieces_of(file) if isinstance(file, EventPage) else next(read):
                 yield piece
                 progress.show(piece)
@@ -68,13 +70,21 @@ class _Progress:
         self._bar, self._task = bar, bar.add_task("", total=size or None)
         self._begin, self._events, self._before = time.monotonic(), 0, 0
 
+    def begin(self, file: str) -> None:
+        """A file is next. One that is compressed is checked to its end before any of it is read."""
+        self._bar.update(self._task, description=f"checking {_name(file)}")
+
     def show(self, piece: FilePiece) -> None:
         """A piece of a file has been taken."""
         self._events += len(piece.items)
         rate = self._events / max(time.monotonic() - self._begin, 0.001)
-        description = f"{plain(Path(piece.origin).name[:_NAME])}, {rate:,.0f} events/s"
+        description = f"{_name(piece.origin)}, {rate:,.0f} events/s"
         self._bar.update(self._task, completed=self._before + piece.position, description=description)
 
     def end(self, size: int) -> None:
         """A file of so many bytes has been read."""
         self._before += size
+
+
+def _name(origin: str) -> str:
+    return "stdin" if origin == STDIN else plain(Path(origin).name[:_NAME])

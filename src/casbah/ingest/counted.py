@@ -1,14 +1,19 @@
 """Streams that count what is read of them, and can be read again."""
 
+import errno
 import io
+import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import BinaryIO, cast
 
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
+_SPARE, _SPARE_SHARE = 1 << 30, 16
+"""Bytes that a copy leaves free on its disk, at most that share of all."""
 
 
 class TooLargeError(OSError):
@@ -70,6 +75,25 @@ def seekable(front: BinaryIO, limit: int) -> Iterator[BinaryIO]:
             size += len(chunk)
             if size > limit:
                 raise TooLargeError(limit)
-            copy.write(chunk)
+            _write(chunk, copy)
         copy.seek(0)
         yield cast("BinaryIO", copy)
+
+
+def _write(chunk: bytes, copy: "SpooledTemporaryFile[bytes]") -> None:
+    """Write to a temporary copy. Raises OSError before the disk is full, since a store may be on it."""
+    try:
+        if copy.tell() + len(chunk) > _IN_MEMORY:
+            _require_room(len(chunk))
+        copy.write(chunk)
+    except OSError as error:
+        raise OSError(
+            f"it must be copied to a temporary file, to be checked; after {copy.tell():,} bytes: {error.strerror or error}; "
+            "name a folder with more room in TMPDIR, or unpack it first"
+        ) from None
+
+
+def _require_room(size: int) -> None:
+    disk = shutil.disk_usage(gettempdir())
+    if disk.free - size < min(_SPARE, disk.total // _SPARE_SHARE):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
