@@ -162,7 +162,7 @@ def test_a_cut_gzip_gives_what_it_has_and_says_so():
     lines = b"".join(A.replace(b'"A"', b'"%d"' % number) + b"\n" for number in range(5000))
     _, items = read(gzip.compress(lines)[:-200])
     assert isinstance(items[0], Event)
-    assert "cannot be read: Compressed file ended" in items[-1].reason
+    assert "cannot be read: the compressed data is cut off" in items[-1].reason
 
 
 def test_an_unrecognized_file_is_refused_event_by_event():

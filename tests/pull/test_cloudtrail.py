@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
+from casbah.ingest.pull import cloudtrail
 from casbah.ingest.pull.checkpoints import Checkpoints
 from casbah.ingest.pull.contract import PullError
 from casbah.ingest.pull.entry import PullEntry, Secret
@@ -170,6 +171,17 @@ def test_whatever_befalls_all_is_stored_once(tmp_path: Path, notifies: bool) -> 
         assert {identity.rpartition("_")[2] for identity in stored.ids} == trail.truth, f"seed {seed}"
         assert len(stored.ids) == len(trail.truth), f"seed {seed}: an event under two ids"
     assert befell["killed"] >= 1, befell
+
+
+def test_a_file_that_unpacks_to_more_than_memory_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bucket:
+        def get_object(self, **_: str) -> dict[str, io.BytesIO]:
+            return {"Body": io.BytesIO(gzip.compress(b'{"Records": []}' + b" " * 2_000))}
+
+    assert cloudtrail._events(Bucket(), "b", "k") == []
+    monkeypatch.setattr(cloudtrail, "_MAX_BYTES", 1_000)
+    with pytest.raises(PullError, match="cannot be read completely"):
+        cloudtrail._events(Bucket(), "b", "k")
 
 
 @mock_aws

@@ -20,6 +20,13 @@ _DAMAGED, _NEXT = "the compressed data is damaged", "; copy or download it again
 _NONE = f"{_DAMAGED}, so any event in it may be altered{_NEXT}"
 
 
+class CutOffError(EOFError):
+    """Compressed content that ends too early. Its last part has `size` bytes, and no checksum."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the compressed data is cut off{_UNCONFIRMED.format(size) if size else ''}{_NEXT}")
+
+
 class Unfinished:
     """The packed bytes of a part that has not ended yet: whether they show damage, should the stream end before the part does.
 
@@ -47,15 +54,18 @@ _ZEROS = bytes(64)
 """Compressed text has no such sequence, unless it repeats itself for tens of kilobytes."""
 
 
+_UNCONFIRMED = "; the last {:,} bytes of its content are read, though no checksum confirms them"
+
+
 class Intact(NamedTuple):
     """The number of bytes of content that can be relied on, and the error that follows them."""
 
     size: int
-    error: DamagedError | EOFError | None
+    error: DamagedError | CutOffError | None
 
 
 def intact(chunks: Iterator[bytes], *, limit: int) -> Intact:
-    """Read chunks to their end or the first error. All that precedes a truncation is intact. May pass `limit` by a chunk."""
+    """Read chunks to their end or the first error. What precedes a cut is taken to be intact. May pass `limit` by a chunk."""
     size = 0
     try:
         for chunk in chunks:
@@ -64,6 +74,6 @@ def intact(chunks: Iterator[bytes], *, limit: int) -> Intact:
                 break
     except DamagedError as error:
         return Intact(error.intact, error)
-    except EOFError as error:
+    except CutOffError as error:
         return Intact(size, error)
     return Intact(size, None)

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from casbah.base.compressed import DamagedError, Unfinished
+from casbah.base.compressed import CutOffError, DamagedError, Unfinished
 
 MAGIC = b"\x1f\x8b"
 _CHUNK = _PACKED = 1 << 16
@@ -16,7 +16,7 @@ _MAX_DIFFERENCE = 1 << 26
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The content of concatenated members. Raises DamagedError, and EOFError after what there is of a truncated member."""
+    """The content of concatenated members. Raises DamagedError, and CutOffError after what there is of a truncated member."""
     decompressor, member = zlib.decompressobj(_GZIP_FORMAT), Unfinished()
     size = intact = 0
     while chunk := stream.read(_PACKED):
@@ -37,7 +37,7 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
     if not decompressor.eof:
         if member.is_damaged or _is_whole(member.end, size - intact):
             raise DamagedError(intact)
-        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+        raise CutOffError(size - intact)
 
 
 def _is_whole(end: bytes, size: int) -> bool:

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import zstandard
 
-from casbah.base.compressed import DamagedError, Unfinished
+from casbah.base.compressed import CutOffError, DamagedError, Unfinished
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -18,8 +18,8 @@ _TOO_LARGE = "requires too much memory"
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The content of concatenated frames. Raises DamagedError, EOFError for a truncated frame, which the library's own streams
-    do not notice, and OSError for one that needs too much memory.
+    """The content of concatenated frames. Raises DamagedError, CutOffError for a truncated frame, which the library's own
+    streams do not notice, and OSError for one that needs too much memory.
     """
     decompressor, frame = None, Unfinished()
     size = intact = 0
@@ -42,4 +42,4 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
     if decompressor is not None:
         if frame.is_damaged:
             raise DamagedError(intact)
-        raise EOFError("the Zstandard stream ends before its end marker")
+        raise CutOffError(size - intact)

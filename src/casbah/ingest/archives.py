@@ -120,7 +120,7 @@ def _opened_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes
         opened = archive.extractfile(entry)
         if opened is None:
             raise tarfile.ReadError("not a regular file")
-        return opened
+        return ChunkStream.buffered(iter(partial(opened.read, _CHUNK), b""))
     stream.seek(entry.offset_data)
     return ChunkStream.buffered(_of_tar(cast("BinaryIO", stream), entry.size))
 

@@ -114,13 +114,20 @@ def _pages(file: str | EventPage, options: _ReadOptions) -> Iterator[EventPage]:
         yield file
         return
     if file == STDIN:
-        yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, options)
+        yield from _stdin_pages(options)
         return
     try:
         with Path(file).open("rb") as stream:
             yield from _file_pages(stream, file, options)
     except OSError as error:
         yield _unreadable(file, error)
+
+
+def _stdin_pages(options: _ReadOptions) -> Iterator[EventPage]:
+    if sys.stdin is None:  # As in `casbah ingest - <&-`.
+        yield _unreadable(_STDIN_ORIGIN, OSError("standard input is closed"))
+    else:
+        yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, options)
 
 
 def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:

@@ -5,17 +5,17 @@ Files are under `AWSLogs/[<organization>/]<account>/CloudTrail/<region>/<year>/<
 more than once, so each listing starts some time before the previous one, and read files are remembered as long.
 """
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
 import msgspec
 
+from casbah.base import gzip
 from casbah.ingest.pull.contract import ApiRefusedError, ApiUnreachableError, Checkpoint, Fetched, Fetcher
 from casbah.ingest.pull.entry import BadPullFileError, PullEntry, Secret
 from casbah.ingest.pull.kind import DAY, PullKind, Tools, utc
@@ -185,10 +185,22 @@ def _named_objects(body: str) -> Iterator[tuple[str, str]]:
 def _events(objects: Objects, bucket: str, key: str) -> list[bytes]:
     body: bytes = objects.get_object(Bucket=bucket, Key=key)["Body"].read(_MAX_BYTES)
     try:
-        file = msgspec.json.decode(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body, type=_File)
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
-        raise ApiUnreachableError(f"s3://{bucket}/{key} cannot be read completely; it will be retried") from None
+        file = msgspec.json.decode(_unpacked(body) if body.startswith(gzip.MAGIC) else body, type=_File)
+    except (OSError, EOFError, msgspec.DecodeError):
+        raise ApiUnreachableError(
+            f"s3://{bucket}/{key} cannot be read completely; it will be retried until it can, or is removed"
+        ) from None
     return [bytes(record) for record in file.records]
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Raises OSError and EOFError, also for content that would take too much memory."""
+    content = bytearray()
+    for chunk in gzip.chunks(BytesIO(packed)):
+        content += chunk
+        if len(content) > _MAX_BYTES:
+            raise OSError(f"unpacks to more than {_MAX_BYTES} bytes")
+    return bytes(content)
 
 
 def _call(call: Callable[[], Any]) -> Any:
