@@ -58,7 +58,7 @@ REFUSED = {
         )
         for number, (magic, reason) in enumerate(decompress._UNREAD)
     },
-    "cut.json.gz": (gzip.compress(SAMPLED["okta"][0])[:9], "cannot be read: Compressed file ended"),
+    "cut.json.gz": (gzip.compress(SAMPLED["okta"][0])[:9], "cannot be read: the compressed data is cut off"),
     "untimed.json": (
         b'{"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "awsRegion": "us-east-1"}',
         "no usable time",

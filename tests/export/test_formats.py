@@ -264,6 +264,11 @@ def test_columns_that_are_none_are_refused(names: Any, said: str) -> None:
         chosen(names, default=FLAT)
 
 
+def test_damage_to_a_zst_is_noticed_by_its_checksum() -> None:
+    content = written("ndjson", [json.dumps(WHOLE).encode()], compress="zstd")
+    assert zstandard.get_frame_parameters(content).has_checksum
+
+
 def test_formats_and_compressions_by_name() -> None:
     assert (format_named(None).name, format_named("Parquet").name) == ("csv", "parquet")
     assert compression_named("None", FORMATS["parquet"]) is None

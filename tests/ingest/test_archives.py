@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -419,6 +420,25 @@ def test_a_file_that_is_cut_off_and_has_lost_a_sector_is_damaged(tmp_path: Path)
         hurt[at : at + BLOCK] = bytes(BLOCK)
         ((_, (refusal,)),) = contents(tmp_path / "x", bytes(hurt))
         assert refusal.startswith("cannot be read: the compressed data is damaged")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst_with_checksum, partial(zipped, "x")])
+def test_a_file_that_is_cut_off_while_it_is_read_alters_no_event(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    lines, file = differing(40_000), tmp_path / "x"
+    file.write_bytes(pack(lines))
+    reading = pages([str(file)], connectors=KNOWN)
+    page = next(reading)
+    items = list(islice(page.items, 10))
+    with file.open("r+b") as stream:
+        stream.truncate(len(pack(lines)) // 2)
+    items += page.items
+    for page in reading:
+        items += page.items
+    raw = [item.event.raw for item in items if isinstance(item, Recognized)]
+    assert raw == lines.splitlines()[: len(raw)]
+    assert any(isinstance(item, Refusal) for item in items)
 
 
 def test_zeros_between_members_of_gzip_are_not_damage(tmp_path: Path) -> None:

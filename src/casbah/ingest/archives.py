@@ -59,6 +59,8 @@ def _is_complete(archive: zipfile.ZipFile, whole: BinaryIO) -> bool:
     whole.seek(max(0, size - _LAST.size - _MAX_COMMENT))
     end = whole.read()
     at = end.rfind(_LAST_MAGIC)
+    if at < 0:  # It has changed since it was opened.
+        return False
     *_, count, _, _, comment = _LAST.unpack_from(end, at)
     entries = archive.infolist()
     return (

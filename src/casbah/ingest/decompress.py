@@ -44,7 +44,8 @@ def message_of(error: BaseException) -> str:
     """The operating system's message, else the error's own in plain words."""
     message: str | None = getattr(error, "strerror", None)
     own = str(error)
-    return message or next((text for part, text in _MESSAGES if part in own), own) or type(error).__name__
+    named = "it is cut off before its end" if isinstance(error, EOFError) else type(error).__name__
+    return message or next((text for part, text in _MESSAGES if part in own), own) or named
 
 
 _MESSAGES = (
@@ -218,4 +219,4 @@ class _Failing(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         """Raise the error."""
         del buffer
-        raise OSError(str(self._error))
+        raise OSError(message_of(self._error))

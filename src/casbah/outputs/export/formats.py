@@ -230,7 +230,7 @@ FORMATS = {row.name: row for row in (
 )}
 COMPRESSIONS = {row.name: row for row in (
     Compression("gzip", ".gz",  "application/gzip", lambda file: gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0)),
-    Compression("zstd", ".zst", "application/zstd", lambda file: zstandard.ZstdCompressor(3).stream_writer(file, closefd=False)),
+    Compression("zstd", ".zst", "application/zstd", lambda file: zstandard.ZstdCompressor(3, write_checksum=True).stream_writer(file, closefd=False)),
 )}
 # fmt: on
 MEDIA_TYPES = (*(row.media_type for row in FORMATS.values()), *(row.media_type for row in COMPRESSIONS.values()))
