@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.activity_builder import new_activities
-from casbah.ingest.cef import CefLine, NoCefError, app_key, emit, is_cef, parse
+from casbah.ingest.cef import CefLine, NoCefError, app_key, as_event, emit, is_cef, parse
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.event_pages import page_of
@@ -60,6 +60,12 @@ def test_a_line_of_the_agent_is_read_and_written_as_it_was() -> None:
     assert dict(line.pairs)["cs1"] == "https://example.com/#/audits?activity.id=eq(151_16,)"
     assert dict(line.pairs)["requestClientApplication"] == ""
     assert emit(line) == EXAMPLE
+
+
+def test_a_line_with_zeros_of_a_crash_is_no_event() -> None:
+    assert as_event(f"{EXAMPLE}\0")["line"] == f"{EXAMPLE}\0"
+    with pytest.raises(NoCefError, match="a part of it was lost"):
+        as_event(EXAMPLE[:-40] + "\0" * 512 + EXAMPLE[20:])
 
 
 def test_an_unescaped_equals_sign_inside_a_word_belongs_to_the_value() -> None:

@@ -108,6 +108,14 @@ def test_each_row_is_read_or_refused_by_its_line():
     assert items[0].activity["device"]["userAgent"] == "one\ntwo\nthree"
 
 
+def test_a_row_with_zeros_of_a_crash_is_refused():
+    head, first, second = table(SIGN_INS)
+    hurt = [cell + "\0" * 512 if place == 1 else cell for place, cell in enumerate(first)]
+    items = read(text([head, first, hurt, second]).encode())
+    assert [type(item) for item in items] == [NewActivity, Refusal, NewActivity]
+    assert items[1].reason == "no event: a part of it was lost: it has zeros in place of text"
+
+
 def test_a_quote_that_is_never_closed_costs_one_row():
     head, first, second = table(SIGN_INS)
     lines = text([head, first, second, first]).splitlines(keepends=True)

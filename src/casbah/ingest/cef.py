@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from casbah.ingest.contract import HAS_LOST, LOST
+
 VENDOR, PRODUCT = "MCAS", "SIEM_Agent"
 APP_PREFIX = "APPID_"
 _MARK = re.compile(r"CEF:(\d+)\|")
@@ -65,6 +67,8 @@ def parse(text: str) -> CefLine:
 
 def as_event(text: str) -> dict[str, object]:
     """A line as the event that the connector reads: header, pairs, and the line itself. Raises NoCefError."""
+    if LOST in text:
+        raise NoCefError(HAS_LOST)
     line = parse(text)
     return {
         "cef": line.version,

@@ -165,3 +165,9 @@ class Recognized:
 
     event: Event
     connector: Connector
+
+
+LOST = "\0" * 8
+"""Zeros that a crash leaves in place of text. JSON cannot have them; in other formats they would be part of a value."""
+
+HAS_LOST = "a part of it was lost: it has zeros in place of text"

@@ -13,7 +13,7 @@ from typing import Any
 
 from casbah.activity.forms import CSV
 from casbah.base import jsontext
-from casbah.ingest.contract import Event, Refusal, UnusableEventError, why_no_event
+from casbah.ingest.contract import HAS_LOST, LOST, Event, Refusal, UnusableEventError, why_no_event
 from casbah.ingest.csv_header import HeaderRow, is_before_header
 from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
 from casbah.ingest.local_times import zoned
@@ -191,6 +191,8 @@ class _Table:
         if len(row) != len(names):
             return _Row(lines, reason=f"no event: {len(row)} values for {len(names)} columns")
         event = {name: cell for name, cell in zip(names, row, strict=True) if cell}
+        if any(LOST in cell for cell in row):
+            return _Row(lines, reason=f"no event: {HAS_LOST}")
         if not all(map(_is_utf8, row)):
             return _Row(lines, reason="no event: not UTF-8")
         return _Row(lines, jsontext.dump(event), event)
