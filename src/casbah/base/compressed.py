@@ -3,6 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_DAMAGED, _NEXT = "the compressed data is damaged", "; copy or download it again"
+_NONE = f"{_DAMAGED}, so any event in it may be altered{_NEXT}"
+_UNCONFIRMED = "; the last {:,} bytes of its content are read, though no checksum confirms them"
+_ZEROS = bytes(64)
+"""Compressed text has no such sequence, unless it repeats itself for tens of kilobytes."""
+
 
 class DamagedError(OSError):
     """Compressed content that cannot be decompressed, or does not match its checksum.
@@ -14,10 +20,6 @@ class DamagedError(OSError):
     def __init__(self, intact: int) -> None:
         super().__init__(_NONE if intact == 0 else f"{_DAMAGED} after the first {intact:,} bytes of its content{_NEXT}")
         self.intact = intact
-
-
-_DAMAGED, _NEXT = "the compressed data is damaged", "; copy or download it again"
-_NONE = f"{_DAMAGED}, so any event in it may be altered{_NEXT}"
 
 
 class CutOffError(EOFError):
@@ -48,13 +50,6 @@ class Unfinished:
     def is_damaged(self) -> bool:
         """Whether some of its bytes were lost, as in a crash."""
         return self._zeros
-
-
-_ZEROS = bytes(64)
-"""Compressed text has no such sequence, unless it repeats itself for tens of kilobytes."""
-
-
-_UNCONFIRMED = "; the last {:,} bytes of its content are read, though no checksum confirms them"
 
 
 class Intact(NamedTuple):
