@@ -448,15 +448,21 @@ def test_zeros_between_members_of_gzip_are_not_damage(tmp_path: Path) -> None:
     assert "the compressed data is cut off" in items[-1]
 
 
-def test_a_pipe_is_checked_as_well() -> None:
+def piped(body: bytes) -> Recognized | Refusal:
+    """The only item of a body that comes through a pipe."""
     read, write = os.pipe()
-    os.write(write, gzip.compress(LINES)[:-5] + b"xxxxx")
+    os.write(write, body)
     os.close(write)
     try:
         (page,) = pages([f"/dev/fd/{read}"], connectors=KNOWN)
-        (refusal,) = page.items
+        (item,) = page.items
     finally:
         os.close(read)
+    return item
+
+
+def test_a_pipe_is_checked_as_well() -> None:
+    refusal = piped(gzip.compress(LINES)[:-5] + b"xxxxx")
     assert isinstance(refusal, Refusal)
     assert "the compressed data is damaged" in refusal.reason
 
@@ -466,14 +472,7 @@ def test_the_copy_of_a_pipe_leaves_room_on_its_disk(monkeypatch: pytest.MonkeyPa
     """A store may be on the same disk."""
     monkeypatch.setattr(counted, "_IN_MEMORY", 0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 40, free=free))
-    read, write = os.pipe()
-    os.write(write, gzip.compress(A))
-    os.close(write)
-    try:
-        (page,) = pages([f"/dev/fd/{read}"], connectors=KNOWN)
-        (item,) = page.items
-    finally:
-        os.close(read)
+    item = piped(gzip.compress(A))
     if free:
         assert isinstance(item, Recognized)
     else:

@@ -29,6 +29,13 @@ class CutOffError(EOFError):
         super().__init__(f"the compressed data is cut off{_UNCONFIRMED.format(size) if size else ''}{_NEXT}")
 
 
+class TooLargeError(OSError):
+    """An input unpacks to more than its limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"unpacks to more than {limit} bytes")
+
+
 class Unfinished:
     """The packed bytes of a part that has not ended yet: whether they show damage, should the stream end before the part does.
 
@@ -37,19 +44,15 @@ class Unfinished:
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        self._zeros = False
+        self.is_damaged = False
         self.end = b""
         self.add(packed)
 
     def add(self, packed: bytes) -> None:
         """More of its bytes."""
-        self._zeros = self._zeros or _ZEROS in packed or _ZEROS in self.end + packed[: len(_ZEROS)]
-        self.end = (self.end + packed[-len(_ZEROS) :])[-len(_ZEROS) :]
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether some of its bytes were lost, as in a crash."""
-        return self._zeros
+        recent = self.end + packed
+        self.is_damaged = self.is_damaged or _ZEROS in recent  # Some were lost, as in a crash.
+        self.end = recent[-len(_ZEROS) :]
 
 
 class Intact(NamedTuple):

@@ -2,9 +2,10 @@
 
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import BinaryIO
 
-from casbah.base.compressed import CutOffError, DamagedError, Unfinished
+from casbah.base.compressed import CutOffError, DamagedError, TooLargeError, Unfinished
 
 MAGIC = b"\x1f\x8b"
 _CHUNK = _PACKED = 1 << 16
@@ -40,6 +41,16 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
         if member.is_damaged or _is_whole(member.end, size - intact):
             raise DamagedError(intact)
         raise CutOffError(size - intact)
+
+
+def unpacked(packed: bytes, *, limit: int) -> bytes:
+    """The content of concatenated members, all of it. Raises as `chunks` does, and TooLargeError above `limit` bytes."""
+    content = bytearray()
+    for chunk in chunks(BytesIO(packed)):
+        content += chunk
+        if len(content) > limit:
+            raise TooLargeError(limit)
+    return bytes(content)
 
 
 def _is_whole(end: bytes, size: int) -> bool:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import IO, BinaryIO, NamedTuple, Self, cast
 
 from casbah.base.chunk_stream import ChunkStream
-from casbah.ingest.counted import TooLargeError, seekable
+from casbah.base.compressed import TooLargeError
+from casbah.ingest.counted import seekable
 
 _CHUNK = 1 << 20
 

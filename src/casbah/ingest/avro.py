@@ -43,7 +43,8 @@ def lines(stream: BinaryIO) -> Iterator[bytes]:
         text = decompress(packed)
         if not 0 <= count <= len(text):
             raise AvroError(f"an Avro block of {len(text)} bytes cannot hold {count} records")
-        for _ in _records(decode, text, count):  # One that is damaged may not fit its block: nothing of it is read.
+        # Of a damaged block nothing is read, so it is decoded twice: its lines can be far longer than it, and are not kept.
+        for _ in _records(decode, text, count):
             pass
         yield from map(_line, _records(decode, text, count))
         if len(marker) < _SYNC_BYTES:

@@ -10,17 +10,12 @@ from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import BinaryIO, cast
 
+from casbah.base.compressed import TooLargeError
+
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
 _SPARE, _SPARE_SHARE = 1 << 30, 16
 """Bytes that a copy leaves free on its disk, at most that share of all."""
-
-
-class TooLargeError(OSError):
-    """An input unpacks to more than its limit."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"unpacks to more than {limit} bytes")
 
 
 class Counted(io.RawIOBase):

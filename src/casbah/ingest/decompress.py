@@ -12,10 +12,10 @@ from typing import BinaryIO, cast
 
 from casbah.base import gzip, zstd
 from casbah.base.chunk_stream import ChunkStream
-from casbah.base.compressed import intact
+from casbah.base.compressed import TooLargeError, intact
 from casbah.ingest import avro
 from casbah.ingest.archives import ArchivedFile, tar_entries, zip_entries
-from casbah.ingest.counted import Counted, TooLargeError, seekable
+from casbah.ingest.counted import Counted, seekable
 
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 _TAR, _TAR_AT = b"ustar", 257

@@ -11,11 +11,10 @@ import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from io import BytesIO
 from typing import Any, NamedTuple
 
 from casbah.base import gzip, jsontext
-from casbah.base.compressed import DamagedError
+from casbah.base.compressed import DamagedError, TooLargeError
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.fields import objects, text
 from casbah.ingest.mapping.paths import fold
@@ -328,19 +327,14 @@ def _decoded(value: Any, room: Room) -> bytes:
 
 def _unpacked(packed: bytes, room: Room) -> bytes:
     """Raises ValueError with the reason."""
-    maximum = min(_MAX_UNPACKED, room.left)
-    content = bytearray()
     try:
-        for chunk in gzip.chunks(BytesIO(packed)):
-            content += chunk
-            if len(content) > maximum:
-                raise ValueError(f"unpacks to more than {maximum} bytes")
-    except DamagedError as error:
+        content = gzip.unpacked(packed, limit=min(_MAX_UNPACKED, room.left))
+    except (DamagedError, TooLargeError) as error:
         raise ValueError(str(error)) from None
     except EOFError:
         raise ValueError("gzip that is cut off before its end") from None
     room.left -= len(content)
-    return bytes(content)
+    return content
 
 
 def _table(part: _Part, _room: Room) -> Iterator[_Text]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import httptools
@@ -291,7 +291,7 @@ def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
         repeated = next((name for name in _ONCE if names.count(name) > 1), None)
         if repeated is not None:
             return _BAD_REQUEST, f"the header {repeated.decode().title()} is repeated; send it once"
-    return _host_fault(version, values.get(b"host")) or _coding_fault(version, headers, values)
+    return _host_fault(version, values.get(b"host")) or _coding_fault(version, headers)
 
 
 def _host_fault(version: str, host: bytes | None) -> tuple[int, str] | None:
@@ -302,11 +302,10 @@ def _host_fault(version: str, host: bytes | None) -> tuple[int, str] | None:
     return None
 
 
-def _coding_fault(version: str, headers: Fields, values: Container[bytes]) -> tuple[int, str] | None:
-    if b"transfer-encoding" not in values:
-        return None
-    if version == "1.0":  # RFC 9112, 6.1
+def _coding_fault(version: str, headers: Fields) -> tuple[int, str] | None:
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and version == "1.0":  # RFC 9112, 6.1
         return _BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send Content-Length"
-    if any(value.lower() != b"chunked" for name, value in headers if name == b"transfer-encoding"):
+    if any(coding != b"chunked" for coding in codings):
         return _NOT_IMPLEMENTED, "the header Transfer-Encoding supports only chunked"
     return None

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
@@ -185,22 +184,13 @@ def _named_objects(body: str) -> Iterator[tuple[str, str]]:
 def _events(objects: Objects, bucket: str, key: str) -> list[bytes]:
     body: bytes = objects.get_object(Bucket=bucket, Key=key)["Body"].read(_MAX_BYTES)
     try:
-        file = msgspec.json.decode(_unpacked(body) if body.startswith(gzip.MAGIC) else body, type=_File)
+        text = gzip.unpacked(body, limit=_MAX_BYTES) if body.startswith(gzip.MAGIC) else body
+        file = msgspec.json.decode(text, type=_File)
     except (OSError, EOFError, msgspec.DecodeError):
         raise ApiUnreachableError(
             f"s3://{bucket}/{key} cannot be read completely; it will be retried until it can, or is removed"
         ) from None
     return [bytes(record) for record in file.records]
-
-
-def _unpacked(packed: bytes) -> bytes:
-    """Raises OSError and EOFError, also for content that would take too much memory."""
-    content = bytearray()
-    for chunk in gzip.chunks(BytesIO(packed)):
-        content += chunk
-        if len(content) > _MAX_BYTES:
-            raise OSError(f"unpacks to more than {_MAX_BYTES} bytes")
-    return bytes(content)
 
 
 def _call(call: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ from tantivy import Query as Engine
 
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.record_codec import added_of, salt_of
-from casbah.store.embedded.searcher import Hit, PartitionSearcher, decoded
+from casbah.store.embedded.searcher import Hit, PartitionSearcher, decoded, stored_of
 from casbah.store.sealed import SealedRecord, SealedRecords
 
 _NUMBERS = 1_000
@@ -65,9 +65,9 @@ def _first(
 
 def _read(hits: Sequence[Hit]) -> list[SealedRecord]:
     """The records of the hits, in order. Raises DamagedRecordError."""
-    packed: list[bytes] = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
     if not hits:
         return []
+    packed = stored_of(hits)
     names = (f"partition {hit.searcher.number}, number {hit.seq}" for hit in hits)
     records = decoded(hits[0].searcher.codec, packed, names)
     numbers: list[tuple[int, int]] = [(0, 0)] * len(hits)

@@ -51,9 +51,13 @@ def records_of(hits: Sequence[Hit]) -> list[bytes]:
     """The records of the hits, in order. All hits must belong to one tenant."""
     if not hits:
         return []
-    stored = [hit.searcher.tantivy_searcher.doc(hit.address).get_first("record") or b"" for hit in hits]
     names = (f"partition {hit.searcher.number}, sequence number {hit.seq}" for hit in hits)
-    return decoded(hits[0].searcher.codec, stored, names)
+    return decoded(hits[0].searcher.codec, stored_of(hits), names)
+
+
+def stored_of(hits: Sequence[Hit]) -> list[bytes]:
+    """What is stored of the records of the hits, in order. Of one that lacks its record nothing is, which counts as damage."""
+    return [hit.searcher.tantivy_searcher.doc(hit.address).get_first("record") or b"" for hit in hits]
 
 
 def decoded(codec: RecordCodec, stored: Sequence[bytes], names: Iterable[str]) -> list[bytes]:
